@@ -1,0 +1,1 @@
+"""kmslab: a small AWS KMS, with real HSMs, for learning by using it."""
