@@ -1,0 +1,81 @@
+"""Answers a boto3 client in the process: no socket, no signature, no serialising.
+
+botocore fires `before-parameter-build` with the learner's own parameters, and `before-call` when
+the request is ready to be sent. Whatever a `before-call` handler returns is the answer. A status of
+300 or more with an `Error` in it becomes botocore's typed exception, such as
+`kms.exceptions.NotFoundException`; paginators work as ever.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import botocore.session
+from botocore.awsrequest import AWSResponse
+from botocore.model import OperationModel
+
+from kmslab.aws.call import Call, Parameters, Principal, Service
+from kmslab.errors import AwsError
+
+_KEPT = "kmslab_parameters"  # where the parameters wait between the two events
+
+
+def answer(
+    session: botocore.session.Session, name: str, principal: Principal, service: Service
+) -> None:
+    """From now on, clients of this session for the service `name` are answered by `service`."""
+
+    def keep(params: Parameters, context: dict[str, Any], **_: Any) -> None:
+        context[_KEPT] = params
+
+    def respond(
+        model: OperationModel, context: dict[str, Any], **_: Any
+    ) -> tuple[AWSResponse, dict[str, Any]]:
+        call = Call(
+            principal=principal,
+            service=name,
+            operation=model.name,
+            region=context["client_region"],
+            parameters=_plain(context[_KEPT], model),
+        )
+        return _send(service, call)
+
+    session.register(f"before-parameter-build.{name}", keep)
+    session.register(f"before-call.{name}", respond)
+
+
+def _send(service: Service, call: Call) -> tuple[AWSResponse, dict[str, Any]]:
+    try:
+        answered = service(call)
+    except AwsError as error:
+        problem = {"Error": {"Code": error.code, "Message": error.message}}
+        return _response(error.status, problem, error.request_id)
+    return _response(200, answered.output, answered.request_id)
+
+
+def _response(
+    status: int, parsed: dict[str, Any], request_id: str
+) -> tuple[AWSResponse, dict[str, Any]]:
+    parsed["ResponseMetadata"] = {
+        "RequestId": request_id,
+        "HTTPStatusCode": status,
+        "HTTPHeaders": {"x-amzn-requestid": request_id},
+        "RetryAttempts": 0,
+    }
+    return AWSResponse("", status, {}, None), parsed
+
+
+def _plain(parameters: Parameters, model: OperationModel) -> Parameters:
+    """The parameters as a service gets them: boto3 takes text and bytearray for bytes."""
+    if model.input_shape is None:
+        return {}
+    blobs = [
+        name
+        for name, shape in model.input_shape.members.items()
+        if shape.type_name == "blob" and name in parameters
+    ]
+    return {**parameters, **{name: _bytes(parameters[name]) for name in blobs}}
+
+
+def _bytes(value: str | bytes | bytearray) -> bytes:
+    return value.encode() if isinstance(value, str) else bytes(value)

@@ -1,0 +1,60 @@
+"""What can go wrong, as one tree.
+
+    KmslabError
+    ├── AwsError            an AWS service refuses: code, message and HTTP status as AWS has them
+    ├── HsmError            an HSM can't do what was asked
+    │   ├── HsmModuleMissing    SoftHSM2 isn't on this machine, or doesn't load
+    │   ├── HsmOff              this HSM is switched off or was pulled out
+    │   ├── FleetDown           no HSM of the fleet is left
+    │   └── HsmRefused          the HSM refused: a wrong tag, a broken token, a wrong PIN
+    ├── StoreError          the lab's folder can't be made, read or written
+    └── EnvelopeError       a file isn't what envelope encryption wrote, or was changed since
+
+boto3 turns an `AwsError` into its own typed exception, so a learner meets the other four only
+when using kmslab's own API. No message carries a key, a PIN or a plaintext.
+"""
+
+from __future__ import annotations
+
+
+class KmslabError(Exception):
+    """The root of everything kmslab raises by itself."""
+
+
+class AwsError(KmslabError):
+    """An AWS service's refusal; `code` is AWS's name for it, as in `NotFoundException`."""
+
+    def __init__(self, code: str, message: str = "", status: int = 400) -> None:
+        super().__init__(f"{code}: {message}" if message else code)
+        self.code = code
+        self.message = message
+        self.status = status
+        self.request_id = ""  # the service puts in the request's own
+
+
+class HsmError(KmslabError):
+    """An HSM can't do what was asked."""
+
+
+class HsmModuleMissing(HsmError):
+    """SoftHSM2 isn't on this machine, or what was found doesn't load."""
+
+
+class HsmOff(HsmError):
+    """This HSM is switched off or was pulled out; another one of the fleet may serve."""
+
+
+class FleetDown(HsmError):
+    """No HSM of the fleet is left."""
+
+
+class HsmRefused(HsmError):
+    """The HSM refused: the tag doesn't fit, the token is broken, the PIN is wrong."""
+
+
+class StoreError(KmslabError):
+    """The lab's folder can't be made, read or written."""
+
+
+class EnvelopeError(KmslabError):
+    """A file isn't what envelope encryption wrote, or it was changed since."""

@@ -1,0 +1,76 @@
+"""The PKCS#11 attributes of every key that the lab makes, and why each is set.
+
+Words of PKCS#11 (version 2.40, section 4): a SENSITIVE key's value can't be read; an EXTRACTABLE
+key can leave the HSM wrapped under another key; WRAP_WITH_TRUSTED allows for that only keys that
+the security officer marked TRUSTED; UNWRAP_TEMPLATE sets attributes that whatever is unwrapped
+with a key must have.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from typing import Any
+
+from pkcs11 import Attribute
+from pkcs11.attributes import AttributeMapper
+
+Template = Mapping[Attribute, Any]
+
+# Unwrapped under the domain key means: unreadable, and wrappable only under a trusted key again.
+# Without it a crypto user could unwrap a token as a readable key and read it.
+_UNWRAPPED: Template = {Attribute.SENSITIVE: True, Attribute.WRAP_WITH_TRUSTED: True}
+
+# PRIVATE=False lets the security officer, who never sees private objects, clone it.
+DOMAIN_KEY: Template = {
+    Attribute.PRIVATE: False,
+    Attribute.SENSITIVE: True,
+    Attribute.EXTRACTABLE: True,
+    Attribute.WRAP_WITH_TRUSTED: True,
+    Attribute.TRUSTED: True,
+    Attribute.UNWRAP_TEMPLATE: _UNWRAPPED,
+}
+# The key that two security officers agree on to clone the domain key; lives for milliseconds.
+TRANSPORT_KEY: Template = {
+    Attribute.PRIVATE: False,
+    Attribute.SENSITIVE: True,
+    Attribute.EXTRACTABLE: False,
+    Attribute.TRUSTED: True,
+}
+AGREEMENT_KEY: Template = {Attribute.PRIVATE: False}
+# A backing key leaves its HSM once: as an exported key token, wrapped under the domain key.
+NEW_BACKING_KEY: Template = {
+    Attribute.SENSITIVE: True,
+    Attribute.EXTRACTABLE: True,
+    Attribute.WRAP_WITH_TRUSTED: True,
+}
+BACKING_KEY: Template = {
+    Attribute.SENSITIVE: True,
+    Attribute.EXTRACTABLE: False,
+    Attribute.WRAP_WITH_TRUSTED: True,
+}
+DERIVED_KEY: Template = {Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False}
+
+
+class _Attribute(ctypes.Structure):
+    """CK_ATTRIBUTE: type, pointer to the value, its length."""
+
+    _fields_ = (("type", ctypes.c_ulong), ("value", ctypes.c_void_p), ("size", ctypes.c_ulong))
+
+
+_TRUE = ctypes.c_ubyte(1)  # what the pointers of a packed template point to, so it must stay
+
+
+def _pack_template(template: Template) -> bytes:
+    """An array of CK_ATTRIBUTE that are all true, the only kind the lab's templates need."""
+    if not all(value is True for value in template.values()):
+        raise ValueError(f"a nested template takes attributes that are True, not {template!r}")
+    items = [_Attribute(int(name), ctypes.addressof(_TRUE), 1) for name in template]
+    return bytes((_Attribute * len(items))(*items))
+
+
+def mapper() -> AttributeMapper:
+    """python-pkcs11's attribute mapper, taught UNWRAP_TEMPLATE, which it can't pack by itself."""
+    attributes = AttributeMapper()
+    attributes.register_handler(Attribute.UNWRAP_TEMPLATE, _pack_template, bytes)
+    return attributes

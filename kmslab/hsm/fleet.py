@@ -1,0 +1,99 @@
+"""Three HSMs that share a domain key: any of them opens any exported key token.
+
+Each token has an HSM it goes to first (so that its keys are at hand there) and the others as
+stand-ins: with one HSM switched off, the next one answers, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import TypeVar
+
+from kmslab.errors import FleetDown, HsmOff, StoreError
+from kmslab.hsm import device, domain
+from kmslab.hsm.device import Device
+from kmslab.hsm.session import HsmSession
+
+NAMES = ("hsm-a", "hsm-b", "hsm-c")
+Result = TypeVar("Result")
+
+
+class Fleet:
+    """The HSMs of one Region."""
+
+    def __init__(self, hsms: Sequence[HsmSession]) -> None:
+        self.hsms = tuple(hsms)
+
+    @classmethod
+    def open(cls, folder: Path) -> Fleet:
+        """Switches on the HSMs in `folder`; makes them first where there are none."""
+        try:
+            with _alone(folder.parent):
+                if not folder.exists():
+                    _make(folder)
+            return cls([HsmSession(Device(folder / name)) for name in NAMES])
+        except (OSError, ValueError) as error:
+            raise StoreError(f"the HSMs of {folder} can't be opened: {error}") from error
+
+    def generate(self) -> bytes:
+        """Makes a backing key and returns its exported key token (40 bytes)."""
+        return self._serve(os.urandom(1), HsmSession.generate)
+
+    def encrypt(self, token: bytes, plaintext: bytes, aad: bytes) -> bytes:
+        """Seals a plaintext with the token's backing key; `aad` is covered by the tag."""
+        return self._serve(token, lambda hsm: hsm.encrypt(token, plaintext, aad))
+
+    def decrypt(self, token: bytes, sealed: bytes, aad: bytes) -> bytes:
+        """Opens a sealed message, or raises `HsmRefused`."""
+        return self._serve(token, lambda hsm: hsm.decrypt(token, sealed, aad))
+
+    def random(self, length: int) -> bytes:
+        """`length` random bytes made in an HSM."""
+        return self._serve(b"\0", lambda hsm: hsm.random(length))
+
+    def switch_off(self) -> None:
+        """Switches all HSMs off."""
+        for hsm in self.hsms:
+            hsm.switch_off()
+
+    def _serve(self, token: bytes, work: Callable[[HsmSession], Result]) -> Result:
+        first = token[0] % len(self.hsms)
+        for hsm in self.hsms[first:] + self.hsms[:first]:
+            try:
+                return work(hsm)
+            except HsmOff:
+                continue
+        raise FleetDown("no HSM of the fleet is switched on")
+
+    def __repr__(self) -> str:
+        return f"<Fleet of {', '.join(repr(hsm.device) for hsm in self.hsms)}>"
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Holds the folder's lock file: one process makes the fleet, another one waits for it."""
+    with (folder / "hsms.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _make(folder: Path) -> None:
+    """Makes the fleet beside its final place and moves it there whole, so no half fleet shows."""
+    draft = folder.with_name("hsms.draft")
+    shutil.rmtree(draft, ignore_errors=True)  # left by a process that was killed in here
+    draft.mkdir(mode=0o700)
+    for name in NAMES:
+        device.provision(draft / name)
+    devices = [Device(draft / name) for name in NAMES]
+    domain.make(devices[0])
+    for source, target in pairwise(devices):
+        domain.clone(source, target)
+    for each in devices:
+        each.switch_off()
+    draft.rename(folder)

@@ -1,0 +1,160 @@
+"""What one HSM does for KMS: it makes backing keys, and encrypts and decrypts with them.
+
+    exported key token   a backing key (AES-256) wrapped under the domain key with AES Key Wrap
+                         (RFC 3394): 40 bytes that may lie anywhere; any HSM of the fleet opens it
+    derived key          AES-256, made in the HSM from a backing key and a 16-byte nonce
+    sealed message       nonce (16) │ IV (12) │ ciphertext (as long as the plaintext) │ tag (16)
+
+Derivation: the two 16-byte halves of SHA-256(label │ nonce), encrypted with the backing key in ECB
+mode, are the derived key (CKM_AES_ECB_ENCRYPT_DATA, the derivation SoftHSM2 has). AWS KMS uses the
+key derivation in counter mode of NIST SP 800-108 instead.
+
+How far a nonce may be reused: AWS KMS derives a key for every request. Making an object in an HSM
+is what costs time here, so one nonce serves up to `MESSAGES_PER_NONCE` messages, each with an IV
+of its own. NIST SP 800-38D (section 8.3) allows 2^32 messages with random 96-bit IVs under one
+key; at 1,000 the chance that two IVs meet is below 2^-77. A nonce is never shared between two
+sessions, as each draws its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pkcs11
+from cachetools import LRUCache
+from pkcs11 import GCMParams, KeyType, Mechanism, MechanismFlag, ObjectClass
+from pkcs11.exceptions import PKCS11Error
+
+from kmslab.errors import HsmOff, HsmRefused
+from kmslab.hsm import attributes, domain
+from kmslab.hsm.device import Device
+
+MESSAGES_PER_NONCE = 1_000
+KEYS_AT_HAND = 4_096  # unwrapped backing keys, and as many derived keys, an HSM keeps at once
+NONCE_BYTES, IV_BYTES, TAG_BYTES = 16, 12, 16
+_LABEL = b"kmslab derived key"
+
+
+class _KeyCache(LRUCache[Any, Any]):
+    """Keys at hand; the one longest unused is destroyed in the HSM when room is needed."""
+
+    def popitem(self) -> tuple[Any, Any]:
+        name, key = super().popitem()
+        key.destroy()
+        return name, key
+
+
+class HsmSession:
+    """The crypto user at work on one HSM. Every method holds the HSM's lock while it runs."""
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+        with device.lock:
+            self._session: pkcs11.Session | None = device.user()
+            self._domain_key = domain.find(self._session)
+        self._backing = _KeyCache(KEYS_AT_HAND)  # exported key token → key
+        self._derived = _KeyCache(KEYS_AT_HAND)  # (exported key token, nonce) → key
+        self._nonces: LRUCache[bytes, tuple[bytes, int]] = LRUCache(KEYS_AT_HAND)
+
+    def generate(self) -> bytes:
+        """Makes a backing key; returns its exported key token, the only form that leaves."""
+        with self.device.lock:
+            key = self._on().generate_key(
+                KeyType.AES,
+                256,
+                store=False,
+                capabilities=MechanismFlag.DERIVE,
+                template=dict(attributes.NEW_BACKING_KEY),
+            )
+            token: bytes = self._domain_key.wrap_key(key, mechanism=Mechanism.AES_KEY_WRAP)
+            key.destroy()
+            return token
+
+    def encrypt(self, token: bytes, plaintext: bytes, aad: bytes) -> bytes:
+        """AES-256-GCM under a key derived from the token's backing key; returns it sealed."""
+        with self.device.lock:
+            nonce = self._nonce(token)
+            iv = self._on().generate_random(IV_BYTES * 8)
+            body: bytes = self._key(token, nonce).encrypt(
+                plaintext, mechanism=Mechanism.AES_GCM, mechanism_param=_gcm(iv, aad)
+            )
+            return nonce + iv + body
+
+    def decrypt(self, token: bytes, sealed: bytes, aad: bytes) -> bytes:
+        """Opens what `encrypt` of any HSM of the fleet sealed, or raises `HsmRefused`."""
+        nonce, rest = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
+        iv, body = rest[:IV_BYTES], rest[IV_BYTES:]
+        if len(body) < TAG_BYTES:
+            raise HsmRefused("the sealed message is too short to hold a tag")
+        with self.device.lock:
+            key = self._key(token, nonce)
+            try:
+                plaintext: bytes = key.decrypt(
+                    body, mechanism=Mechanism.AES_GCM, mechanism_param=_gcm(iv, aad)
+                )
+            except PKCS11Error as error:
+                raise HsmRefused("the tag does not fit") from error
+            return plaintext
+
+    def random(self, length: int) -> bytes:
+        """`length` bytes from the HSM's random generator."""
+        with self.device.lock:
+            return self._on().generate_random(length * 8)
+
+    def switch_off(self) -> None:
+        """Switches the HSM off; the keys in its memory are gone, the exported tokens are not."""
+        with self.device.lock:
+            self._session = self._domain_key = None
+            self.device.switch_off()
+
+    def _on(self) -> pkcs11.Session:
+        if self._session is None:
+            raise HsmOff(f"{self.device.name} is switched off")
+        return self._session
+
+    def _nonce(self, token: bytes) -> bytes:
+        nonce, left = self._nonces.get(token, (b"", 0))
+        if not left:
+            nonce, left = self.random(NONCE_BYTES), MESSAGES_PER_NONCE
+        self._nonces[token] = nonce, left - 1
+        return nonce
+
+    def _key(self, token: bytes, nonce: bytes) -> Any:
+        """The derived key of a token and a nonce, at hand or made now."""
+        self._on()
+        key = self._derived.get((token, nonce))
+        if key is None:
+            key = self._unwrapped(token).derive_key(
+                KeyType.AES,
+                256,
+                mechanism=Mechanism.AES_ECB_ENCRYPT_DATA,
+                mechanism_param=hashlib.sha256(_LABEL + nonce).digest(),
+                capabilities=MechanismFlag.ENCRYPT | MechanismFlag.DECRYPT,
+                template=dict(attributes.DERIVED_KEY),
+            )
+            self._derived[token, nonce] = key
+        return key
+
+    def _unwrapped(self, token: bytes) -> Any:
+        """The backing key of a token, at hand or unwrapped now."""
+        key = self._backing.get(token)
+        if key is None:
+            try:
+                key = self._domain_key.unwrap_key(
+                    ObjectClass.SECRET_KEY,
+                    KeyType.AES,
+                    token,
+                    mechanism=Mechanism.AES_KEY_WRAP,
+                    store=False,
+                    capabilities=MechanismFlag.DERIVE,
+                    template=dict(attributes.BACKING_KEY),
+                )
+            except PKCS11Error as error:
+                raise HsmRefused("the key token does not open under the domain key") from error
+            self._backing[token] = key
+        return key
+
+
+def _gcm(iv: bytes, aad: bytes) -> GCMParams:
+    return GCMParams(iv, aad, TAG_BYTES * 8)

@@ -1,0 +1,1 @@
+"""The KMS service: one module a topic, one function an operation."""

@@ -1,0 +1,173 @@
+"""KMS keys: making, naming, finding, listing, switching on and off."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from kmslab.aws.call import Call, Output
+from kmslab.errors import AwsError
+from kmslab.kms import paging
+from kmslab.kms.request import Request, Rooms
+
+KEY_ID = re.compile(
+    r"(mrk-[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})", re.ASCII
+)
+SYMMETRIC = "SYMMETRIC_DEFAULT"
+USAGE = "ENCRYPT_DECRYPT"
+LIMIT = paging.Limit(default=100, most=1000)
+_COLUMNS = "account, region, key_id, created, description, state, material_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A KMS key: a name and a state for key material. The material itself is in the HSMs only.
+
+    So far every key is symmetric, for encryption, with material made by KMS (origin AWS_KMS).
+    """
+
+    account: str
+    region: str
+    key_id: str
+    created: float
+    description: str
+    state: str
+    material_id: str
+
+    @property
+    def arn(self) -> str:
+        """The key's ARN, its name from anywhere."""
+        return f"arn:aws:kms:{self.region}:{self.account}:key/{self.key_id}"
+
+    def metadata(self) -> Output:
+        """The key as DescribeKey shows it (KeyMetadata)."""
+        return {
+            "AWSAccountId": self.account,
+            "KeyId": self.key_id,
+            "Arn": self.arn,
+            "CreationDate": datetime.fromtimestamp(self.created, UTC),
+            "Enabled": self.state == "Enabled",
+            "Description": self.description,
+            "KeyUsage": USAGE,
+            "KeyState": self.state,
+            "Origin": "AWS_KMS",
+            "KeyManager": "CUSTOMER",
+            "CustomerMasterKeySpec": SYMMETRIC,
+            "KeySpec": SYMMETRIC,
+            "EncryptionAlgorithms": [SYMMETRIC],
+            "MultiRegion": False,
+            "CurrentKeyMaterialId": self.material_id,
+        }
+
+
+def create_key(request: Request) -> Output:
+    """CreateKey: makes key material in an HSM and a KMS key that stands for it."""
+    _only_symmetric(request)
+    rooms, call = request.rooms, request.call
+    key = Key(
+        account=call.account,
+        region=call.region,
+        key_id=rooms.settings.new_id(),
+        created=rooms.settings.now(),
+        description=request.get("Description", ""),
+        state="Enabled",
+        material_id=rooms.settings.new_material_id(),
+    )
+    token = rooms.fleet.generate()
+    rooms.store.write(
+        f"INSERT INTO kms_key ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608: constants
+        (
+            *(key.account, key.region, key.key_id, key.created, key.description, key.state),
+            key.material_id,
+        ),
+    )
+    rooms.store.write(
+        "INSERT INTO backing_key VALUES (?, ?, ?, ?)",
+        (key.material_id, key.key_id, token, key.created),
+    )
+    return {"KeyMetadata": key.metadata()}
+
+
+def describe_key(request: Request) -> Output:
+    """DescribeKey: what is known of a key, never its material."""
+    return {"KeyMetadata": request.key.metadata()}
+
+
+def list_keys(request: Request) -> Output:
+    """ListKeys: the keys of the caller's account and Region, a page at a time."""
+    page = paging.page(request, LIMIT)
+    rows = request.rooms.store.rows(
+        "SELECT key_id FROM kms_key WHERE account = ? AND region = ? AND key_id > ? "
+        "ORDER BY key_id LIMIT ?",
+        (request.call.account, request.call.region, page.after, page.size + 1),
+    )
+    names = [{"KeyId": name, "KeyArn": request.call.arn(f"key/{name}")} for (name,) in rows]
+    return page.cut("Keys", names, "KeyId")
+
+
+def enable_key(request: Request) -> Output:
+    """EnableKey: sets the key's state to Enabled; on an enabled key it changes nothing."""
+    return _update(request, "state", "Enabled")
+
+
+def disable_key(request: Request) -> Output:
+    """DisableKey: the key refuses to encrypt and decrypt until it is enabled again."""
+    return _update(request, "state", "Disabled")
+
+
+def update_key_description(request: Request) -> Output:
+    """UpdateKeyDescription: replaces the description."""
+    return _update(request, "description", request.get("Description"))
+
+
+def find(rooms: Rooms, account: str, region: str, key_id: str) -> Key | None:
+    """The key with this id in an account and Region, or None."""
+    row = rooms.store.row(
+        f"SELECT {_COLUMNS} FROM kms_key "  # noqa: S608: constants
+        "WHERE account = ? AND region = ? AND key_id = ?",
+        (account, region, key_id),
+    )
+    return Key(*row) if row else None
+
+
+def material(rooms: Rooms, key: Key, material_id: str) -> bytes | None:
+    """The exported key token of one generation of a key's material, or None."""
+    row = rooms.store.row(
+        "SELECT token FROM backing_key WHERE material_id = ? AND key_id = ?",
+        (material_id, key.key_id),
+    )
+    return row[0] if row else None
+
+
+def _update(request: Request, column: str, value: Any) -> Output:
+    key = request.key
+    request.rooms.store.write(
+        f"UPDATE kms_key SET {column} = ? "  # noqa: S608: the column is a constant of this module
+        "WHERE account = ? AND region = ? AND key_id = ?",
+        (value, key.account, key.region, key.key_id),
+    )
+    return {}
+
+
+def _only_symmetric(request: Request) -> None:
+    """Refuses, by name, the kinds of key that this kmslab can't make."""
+    asked = {
+        "KeySpec": request.get("KeySpec", request.get("CustomerMasterKeySpec", SYMMETRIC)),
+        "KeyUsage": request.get("KeyUsage", USAGE),
+        "Origin": request.get("Origin", "AWS_KMS"),
+        "MultiRegion": request.get("MultiRegion", False),
+    }
+    made = {"KeySpec": SYMMETRIC, "KeyUsage": USAGE, "Origin": "AWS_KMS", "MultiRegion": False}
+    for name, value in asked.items():
+        if value != made[name]:
+            raise AwsError(
+                "UnsupportedOperationException",
+                f"kmslab does not make keys with {name} {value} yet, only {made[name]}.",
+            )
+
+
+def unknown(call: Call, key_id: str) -> AwsError:
+    """NotFoundException for an id that is well formed and nobody's."""
+    return AwsError("NotFoundException", f"Key '{call.arn(f'key/{key_id}')}' does not exist")

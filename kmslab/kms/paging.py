@@ -1,0 +1,55 @@
+"""Lists a page at a time: Limit, Marker, NextMarker, Truncated."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+
+from kmslab.aws.call import Output
+from kmslab.errors import AwsError
+from kmslab.kms.request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How many entries a page of an operation has: by default, and at most."""
+
+    default: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: up to `size` entries that come after the name `after`."""
+
+    after: str
+    size: int
+
+    def cut(self, name: str, entries: list[Output], by: str) -> Output:
+        """The answer, from one entry more than the page holds (if there is one more)."""
+        shown = entries[: self.size]
+        if len(entries) <= self.size:
+            return {name: shown, "Truncated": False}
+        return {name: shown, "Truncated": True, "NextMarker": _marker(shown[-1][by])}
+
+
+def page(request: Request, limit: Limit) -> Page:
+    """The page that a request asks for; a made-up marker gets InvalidMarkerException."""
+    size = min(request.get("Limit", limit.default), limit.most)
+    marker = request.get("Marker")
+    return Page("" if marker is None else _read(marker), size)
+
+
+def _marker(name: str) -> str:
+    return base64.urlsafe_b64encode(b"after " + name.encode()).decode()
+
+
+def _read(marker: str) -> str:
+    try:
+        text = base64.urlsafe_b64decode(marker).decode()
+    except (binascii.Error, ValueError):
+        text = ""
+    if not text.startswith("after "):
+        raise AwsError("InvalidMarkerException", f"Invalid marker '{marker}'")
+    return text.removeprefix("after ")

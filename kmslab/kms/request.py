@@ -1,0 +1,42 @@
+"""What an operation gets: the call, the KMS keys it is about, and the rooms it may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kmslab.aws.call import Call
+from kmslab.hsm.fleet import Fleet
+from kmslab.settings import Settings
+from kmslab.store import Store
+
+if TYPE_CHECKING:
+    from kmslab.kms.keys import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What the service works with: its records, its HSMs, its clock and ids."""
+
+    store: Store
+    fleet: Fleet
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request on its way down, with the KMS keys that were found for it."""
+
+    call: Call
+    rooms: Rooms
+    keys: tuple[Key, ...] = ()
+
+    @property
+    def key(self) -> Key:
+        """The key that the operation works with; of ReEncrypt's two, the source."""
+        return self.keys[0]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A parameter by AWS's name; `default` where it was left out."""
+        value = self.call.parameters.get(name)
+        return default if value is None else value

@@ -1,0 +1,93 @@
+"""What a lab is, kept in its store: its account, its seed, its clock."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+import uuid
+from datetime import UTC, datetime, timedelta
+
+from kmslab.store import Store
+
+# Where a seeded lab's clock starts: a Monday morning, so that outputs of lessons repeat.
+SEEDED_START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+SECONDS_A_CALL = 1  # how far a seeded lab's clock moves with each call
+
+
+class Settings:
+    """The `lab` table as values; made once, then the same for everyone who opens the lab."""
+
+    def __init__(self, store: Store, seed: int | None) -> None:
+        self._store = store
+        with store.transaction():
+            if store.row("SELECT value FROM lab WHERE name = 'account'") is None:
+                self._set("seed", "" if seed is None else str(seed))
+                self._set("offset", "0")
+                self._set("made", "0")
+                self._set("account", _account(seed))
+        kept = self._get("seed")
+        self.seed = int(kept) if kept else None
+        if seed is not None and seed != self.seed:
+            raise ValueError(f"seed={seed}: {store.path.parent} was made with seed={self.seed}")
+        self.account = self._get("account")
+
+    def now(self) -> float:
+        """The lab's time, in seconds since 1970.
+
+        A seeded lab's clock shows the same times on every run: it starts at `SEEDED_START` and
+        moves one second with each recorded call. Any other lab's clock follows the computer's.
+        Both are moved by what `advance` added.
+        """
+        offset = float(self._get("offset"))
+        if self.seed is None:
+            return time.time() + offset
+        row = self._store.row("SELECT max(number) FROM event")
+        calls = (row[0] if row else None) or 0
+        return SEEDED_START.timestamp() + SECONDS_A_CALL * calls + offset
+
+    def advance(self, by: timedelta) -> None:
+        """Moves the lab's clock forward, for every process that has the lab open."""
+        if by < timedelta(0):
+            raise ValueError(f"the lab's clock moves forward only, not by {by}")
+        self._store.write(
+            "UPDATE lab SET value = CAST(value AS REAL) + ? WHERE name = 'offset'",
+            (by.total_seconds(),),
+        )
+
+    def new_id(self) -> str:
+        """A UUID for a new key; inside a transaction. A seeded lab repeats its ids."""
+        return str(uuid.UUID(bytes=self._new("key")[:16], version=4))
+
+    def new_material_id(self) -> str:
+        """64 hexadecimal digits for a new backing key, as KMS names key material."""
+        return self._new("material").hex()
+
+    def event_id(self, kind: str, number: int) -> str:
+        """The UUID of an event or request; `number` is the event's own."""
+        return str(uuid.UUID(bytes=self._bytes(kind, number)[:16], version=4))
+
+    def _new(self, kind: str) -> bytes:
+        if self.seed is None:
+            return self._bytes(kind, 0)
+        self._store.write("UPDATE lab SET value = CAST(value AS INT) + 1 WHERE name = 'made'")
+        return self._bytes(kind, int(self._get("made")))
+
+    def _bytes(self, kind: str, number: int) -> bytes:
+        """32 bytes that name something: random, or from the seed. Never key material."""
+        if self.seed is None:
+            return secrets.token_bytes(32)
+        return hashlib.sha256(f"kmslab {self.seed} {kind} {number}".encode()).digest()
+
+    def _get(self, name: str) -> str:
+        row = self._store.row("SELECT value FROM lab WHERE name = ?", (name,))
+        return str(row[0]) if row else ""
+
+    def _set(self, name: str, value: str) -> None:
+        self._store.write("INSERT INTO lab VALUES (?, ?)", (name, value))
+
+
+def _account(seed: int | None) -> str:
+    """An account number: twelve digits, the first of them not zero."""
+    random = secrets.token_bytes(32) if seed is None else hashlib.sha256(b"%d" % seed).digest()
+    return str(10**11 + int.from_bytes(random) % (9 * 10**11))
