@@ -21,9 +21,7 @@ class Clock:
         self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
     ) -> datetime:
         """Moves the clock forward and returns the new time; `ValueError` for a step back."""
-        self._settings.advance(
-            timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-        )
+        self._settings.advance(timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds))
         return self.now()
 
     def __repr__(self) -> str:

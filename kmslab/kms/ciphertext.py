@@ -48,7 +48,7 @@ class Ciphertext:
 
     @classmethod
     def unpack(cls, blob: bytes) -> Ciphertext:
-        """Takes a blob apart, or raises `BadBlob`; nothing in it is to be believed before the tag."""
+        """Takes a blob apart, or raises `BadBlob`; the tag has yet to show that it is true."""
         try:
             version, multi_region, key_id, material = HEADER.unpack_from(blob)
         except struct.error:
@@ -72,8 +72,8 @@ def additional_data(key_id: str, material_id: str, context: Mapping[str, str]) -
     """The AAD of a blob: its header, then the encryption context in one form only.
 
     Pairs are sorted by name, since their order doesn't count, and each text stands behind its
-    length: without lengths `{"a": "bc"}` and `{"ab": "c"}` would be the same bytes, and a ciphertext
-    made for one would open with the other.
+    length: without lengths `{"a": "bc"}` and `{"ab": "c"}` would be the same bytes, and a blob made
+    for one would open with the other.
     """
     parts = [header(key_id, material_id)]
     for pair in sorted(context.items()):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from kmslab.aws.call import Call, Output
+from kmslab.aws.call import Output
 from kmslab.errors import AwsError
 from kmslab.kms import paging
 from kmslab.kms.request import Request, Rooms
@@ -77,7 +77,7 @@ def create_key(request: Request) -> Output:
     )
     token = rooms.fleet.generate()
     rooms.store.write(
-        f"INSERT INTO kms_key ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608: constants
+        f"INSERT INTO kms_key ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             *(key.account, key.region, key.key_id, key.created, key.description, key.state),
             key.material_id,
@@ -125,8 +125,7 @@ def update_key_description(request: Request) -> Output:
 def find(rooms: Rooms, account: str, region: str, key_id: str) -> Key | None:
     """The key with this id in an account and Region, or None."""
     row = rooms.store.row(
-        f"SELECT {_COLUMNS} FROM kms_key "  # noqa: S608: constants
-        "WHERE account = ? AND region = ? AND key_id = ?",
+        f"SELECT {_COLUMNS} FROM kms_key WHERE account = ? AND region = ? AND key_id = ?",
         (account, region, key_id),
     )
     return Key(*row) if row else None
@@ -144,8 +143,7 @@ def material(rooms: Rooms, key: Key, material_id: str) -> bytes | None:
 def _update(request: Request, column: str, value: Any) -> Output:
     key = request.key
     request.rooms.store.write(
-        f"UPDATE kms_key SET {column} = ? "  # noqa: S608: the column is a constant of this module
-        "WHERE account = ? AND region = ? AND key_id = ?",
+        f"UPDATE kms_key SET {column} = ? WHERE account = ? AND region = ? AND key_id = ?",
         (value, key.account, key.region, key.key_id),
     )
     return {}
@@ -166,8 +164,3 @@ def _only_symmetric(request: Request) -> None:
                 "UnsupportedOperationException",
                 f"kmslab does not make keys with {name} {value} yet, only {made[name]}.",
             )
-
-
-def unknown(call: Call, key_id: str) -> AwsError:
-    """NotFoundException for an id that is well formed and nobody's."""
-    return AwsError("NotFoundException", f"Key '{call.arn(f'key/{key_id}')}' does not exist")

@@ -1,0 +1,1 @@
+"""CloudTrail: what was asked, by whom, and whether it was refused."""

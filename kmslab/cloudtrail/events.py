@@ -1,0 +1,120 @@
+"""One event for each call, in CloudTrail's own shape; refused calls too.
+
+Never recorded: plaintexts, ciphertexts, data keys, random bytes, grant tokens. Always recorded in
+clear: the encryption context, descriptions, aliases ("Logging AWS KMS API calls with AWS
+CloudTrail").
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from kmslab.aws.call import Call, Output
+from kmslab.errors import AwsError
+from kmslab.settings import Settings
+from kmslab.store import Store
+
+_SECRET = {"Plaintext", "CiphertextBlob", "GrantTokens"}
+_WRITES = ("Create", "Enable", "Disable", "Update", "Delete")
+_SHOWN_ANSWERS = {"CreateKey": ("KeyMetadata",)}
+
+
+class Recorder:
+    """Writes events into the lab's store."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+
+    def success(self, call: Call, arns: Sequence[str], output: Output) -> str:
+        """Records a call that was answered; returns its request id."""
+        shown = {name: output[name] for name in _SHOWN_ANSWERS.get(call.operation, ())}
+        extra = {"keyMaterialId": output["KeyMaterialId"]} if "KeyMaterialId" in output else {}
+        return self._write(
+            call,
+            arns or [value["Arn"] for value in shown.values()],
+            {
+                "requestParameters": _parameters(call),
+                "responseElements": _camel(shown) or None,
+                **({"additionalEventData": extra} if extra else {}),
+            },
+        )
+
+    def failure(self, call: Call, arns: Sequence[str], error: AwsError) -> str:
+        """Records a call that was refused; returns its request id."""
+        denied = error.code == "AccessDeniedException"
+        return self._write(
+            call,
+            arns,
+            {
+                "errorCode": error.code.removesuffix("Exception") if denied else error.code,
+                "errorMessage": error.message or None,
+                "requestParameters": None if denied else _parameters(call),
+                "responseElements": None,
+            },
+        )
+
+    def _write(self, call: Call, arns: Sequence[str], details: dict[str, Any]) -> str:
+        now = self._settings.now()
+        row = self._store.row("SELECT max(number) FROM event")
+        number = ((row[0] if row else None) or 0) + 1
+        request_id = self._settings.event_id("request", number)
+        event = {
+            "eventVersion": "1.11",
+            "userIdentity": _identity(call),
+            "eventTime": datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "eventSource": f"{call.service}.amazonaws.com",
+            "eventName": call.operation,
+            "awsRegion": call.region,
+            "sourceIPAddress": "127.0.0.1",
+            "userAgent": call.user_agent,
+            **details,
+            "requestID": request_id,
+            "eventID": self._settings.event_id("event", number),
+            "readOnly": not call.operation.startswith(_WRITES),
+            "resources": [
+                {"accountId": arn.split(":")[4], "type": "AWS::KMS::Key", "ARN": arn}
+                for arn in arns
+            ],
+            "eventType": "AwsApiCall",
+            "managementEvent": True,
+            "recipientAccountId": call.account,
+            "eventCategory": "Management",
+        }
+        self._store.write("INSERT INTO event (record) VALUES (?)", (json.dumps(event),))
+        return request_id
+
+
+def _identity(call: Call) -> dict[str, Any]:
+    who = call.principal
+    return {
+        "type": "IAMUser",
+        "principalId": who.user_id,
+        "arn": who.arn,
+        "accountId": who.account,
+        "accessKeyId": who.access_key_id,
+        "userName": who.name,
+    }
+
+
+def _parameters(call: Call) -> dict[str, Any] | None:
+    shown = {name: value for name, value in call.parameters.items() if name not in _SECRET}
+    if call.operation == "Decrypt":
+        shown.setdefault("EncryptionAlgorithm", "SYMMETRIC_DEFAULT")
+    return _camel(shown) or None
+
+
+def _camel(members: dict[str, Any]) -> dict[str, Any]:
+    """CloudTrail begins AWS's member names with a small letter; dates are text."""
+    return {name[0].lower() + name[1:]: _plain(name, value) for name, value in members.items()}
+
+
+def _plain(name: str, value: Any) -> Any:
+    if isinstance(value, dict) and not name.endswith("Context"):
+        return _camel(value)
+    if isinstance(value, datetime):
+        return f"{value:%b} {value.day}, {value:%Y} {value:%I:%M:%S %p}"
+    return value

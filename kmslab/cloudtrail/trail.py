@@ -1,0 +1,69 @@
+"""The trail as a learner reads it: a table of events, newest last."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from kmslab.store import Store
+
+Event = dict[str, Any]
+_COLUMNS = ("eventTime", "eventName", "user", "key", "context", "error")
+
+
+class Trail:
+    """Recorded events. `trail[-1]` is the newest one whole, `trail.tail(3)` the last three."""
+
+    def __init__(self, events: list[Event]) -> None:
+        self._events = events
+
+    @classmethod
+    def read(cls, store: Store) -> Trail:
+        """All events of a lab."""
+        rows = store.rows("SELECT record FROM event ORDER BY number")
+        return cls([json.loads(record) for (record,) in rows])
+
+    def tail(self, count: int = 5) -> Trail:
+        """The newest events."""
+        return Trail(self._events[-count:] if count > 0 else [])
+
+    def named(self, *operations: str) -> Trail:
+        """The events of some operations, as in `trail.named("Decrypt")`."""
+        return Trail([event for event in self._events if event["eventName"] in operations])
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def __getitem__(self, number: int) -> Event:
+        return self._events[number]
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self._events)
+
+    def __repr__(self) -> str:
+        lines = ["  ".join(text for text in _row(event) if text) for event in self._events]
+        return "\n".join(lines) or "no events"
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th scope='col'>{name}</th>" for name in _COLUMNS)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(text)}</td>" for text in _row(event)) + "</tr>"
+            for event in self._events
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _row(event: Event) -> tuple[str, ...]:
+    """The columns of one event as text."""
+    parameters = event["requestParameters"] or {}
+    context = [value for name, value in parameters.items() if name.endswith("ncryptionContext")]
+    return (
+        event["eventTime"],
+        event["eventName"],
+        event["userIdentity"]["userName"],
+        " → ".join(resource["ARN"].split("/")[-1] for resource in event["resources"]),
+        " → ".join(json.dumps(each) for each in context),
+        event.get("errorCode") or "",
+    )

@@ -1,0 +1,129 @@
+"""Aliases: names for keys that can be moved from one key to another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from kmslab.aws.call import Call, Output
+from kmslab.errors import AwsError
+from kmslab.kms import paging
+from kmslab.kms.request import Request, Rooms
+
+PREFIX, AWS_PREFIX = "alias/", "alias/aws/"
+MOST_A_KEY = 50
+LIMIT = paging.Limit(default=50, most=100)
+_COLUMNS = "name, key_id, created, updated"
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A name, and the key it stands for now."""
+
+    name: str
+    key_id: str
+    created: float
+    updated: float
+
+    def entry(self, call: Call) -> Output:
+        """The alias as ListAliases shows it."""
+        return {
+            "AliasName": self.name,
+            "AliasArn": call.arn(self.name),
+            "TargetKeyId": self.key_id,
+            "CreationDate": datetime.fromtimestamp(self.created, UTC),
+            "LastUpdatedDate": datetime.fromtimestamp(self.updated, UTC),
+        }
+
+
+def create_alias(request: Request) -> Output:
+    """CreateAlias: gives a key one more name, unique in its account and Region."""
+    name, call, store = _name(request), request.call, request.rooms.store
+    if find(request.rooms, call, name):
+        raise AwsError(
+            "AlreadyExistsException", f"An alias with the name {call.arn(name)} already exists"
+        )
+    _room_for_one_more(request)
+    now = request.rooms.settings.now()
+    store.write(
+        "INSERT INTO alias VALUES (?, ?, ?, ?, ?, ?)",
+        (call.account, call.region, name, request.key.key_id, now, now),
+    )
+    return {}
+
+
+def update_alias(request: Request) -> Output:
+    """UpdateAlias: from now on the name stands for another key."""
+    name, call = _name(request), request.call
+    if find(request.rooms, call, name) is None:
+        raise not_found(call, name)
+    _room_for_one_more(request)
+    request.rooms.store.write(
+        "UPDATE alias SET key_id = ?, updated = ? WHERE account = ? AND region = ? AND name = ?",
+        (request.key.key_id, request.rooms.settings.now(), call.account, call.region, name),
+    )
+    return {}
+
+
+def delete_alias(request: Request) -> Output:
+    """DeleteAlias: the name is gone, the key stays."""
+    name, call = _name(request), request.call
+    request.rooms.store.write(
+        "DELETE FROM alias WHERE account = ? AND region = ? AND name = ?",
+        (call.account, call.region, name),
+    )
+    return {}
+
+
+def list_aliases(request: Request) -> Output:
+    """ListAliases: the names in the caller's account and Region, or those of one key."""
+    page, call = paging.page(request, LIMIT), request.call
+    one_key = "AND key_id = ?" if request.keys else ""
+    rows = request.rooms.store.rows(
+        f"SELECT {_COLUMNS} FROM alias WHERE account = ? AND region = ? AND name > ? "
+        f"{one_key} ORDER BY name LIMIT ?",
+        (
+            call.account,
+            call.region,
+            page.after,
+            *(key.key_id for key in request.keys),
+            page.size + 1,
+        ),
+    )
+    return page.cut("Aliases", [Alias(*row).entry(call) for row in rows], "AliasName")
+
+
+def find(rooms: Rooms, call: Call, name: str) -> Alias | None:
+    """The alias with this name in the caller's account and Region, or None."""
+    row = rooms.store.row(
+        f"SELECT {_COLUMNS} FROM alias WHERE account = ? AND region = ? AND name = ?",
+        (call.account, call.region, name),
+    )
+    return Alias(*row) if row else None
+
+
+def not_found(call: Call, name: str) -> AwsError:
+    """NotFoundException for an alias that isn't there."""
+    return AwsError("NotFoundException", f"Alias {call.arn(name)} is not found.")
+
+
+def _name(request: Request) -> str:
+    """The alias name of a request that makes, moves or deletes it, checked."""
+    name: str = request.get("AliasName")
+    if not name.startswith(PREFIX) or name == PREFIX:
+        raise AwsError("ValidationException", f'Alias must start with the prefix "{PREFIX}".')
+    if name.startswith(AWS_PREFIX):
+        raise AwsError(
+            "InvalidAliasNameException", f"{name}: names under {AWS_PREFIX} are AWS's own"
+        )
+    return name
+
+
+def _room_for_one_more(request: Request) -> None:
+    key = request.key
+    row = request.rooms.store.row(
+        "SELECT count(*) FROM alias WHERE account = ? AND region = ? AND key_id = ? AND name <> ?",
+        (key.account, key.region, key.key_id, request.get("AliasName")),
+    )
+    if row and row[0] >= MOST_A_KEY:
+        raise AwsError("LimitExceededException", f"{key.arn} has {MOST_A_KEY} aliases already")

@@ -1,0 +1,89 @@
+"""Which KMS keys a request is about: one function for each way an operation has to say it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kmslab.aws.call import Call
+from kmslab.errors import AwsError
+from kmslab.kms import aliases, keys, names
+from kmslab.kms.ciphertext import BadBlob, Ciphertext
+from kmslab.kms.keys import Key
+from kmslab.kms.request import Rooms
+
+Finder = Callable[[Rooms, Call], tuple[Key, ...]]
+
+
+def no_key(_rooms: Rooms, _call: Call) -> tuple[Key, ...]:
+    """The operation is about no key."""
+    return ()
+
+
+def by_id(parameter: str) -> Finder:
+    """A parameter takes a key id or key ARN; where it is optional and left out, no key."""
+
+    def find(rooms: Rooms, call: Call) -> tuple[Key, ...]:
+        name = call.parameters.get(parameter)
+        return () if name is None else (names.resolve(rooms, call, name, aliases_too=False),)
+
+    return find
+
+
+def by_name(parameter: str) -> Finder:
+    """A parameter takes any name of a key, aliases too."""
+
+    def find(rooms: Rooms, call: Call) -> tuple[Key, ...]:
+        return (names.resolve(rooms, call, call.parameters[parameter], aliases_too=True),)
+
+    return find
+
+
+def by_alias(rooms: Rooms, call: Call) -> tuple[Key, ...]:
+    """The key that the alias in AliasName stands for."""
+    alias = aliases.find(rooms, call, call.parameters["AliasName"])
+    if alias is None:
+        raise aliases.not_found(call, call.parameters["AliasName"])
+    key = keys.find(rooms, call.account, call.region, alias.key_id)
+    return (key,) if key else ()
+
+
+def by_ciphertext(parameter: str) -> Finder:
+    """The blob names its key; a key named beside it must be the same one.
+
+    A blob that isn't one gets InvalidCiphertextException; one of a key that the caller can't see
+    gets the AccessDeniedException that doesn't say whether the key exists.
+    """
+
+    def find(rooms: Rooms, call: Call) -> tuple[Key, ...]:
+        named = call.parameters.get(parameter)
+        expected = named and names.resolve(rooms, call, named, aliases_too=True)
+        try:
+            blob = Ciphertext.unpack(call.parameters.get("CiphertextBlob", b""))
+        except BadBlob:
+            raise AwsError("InvalidCiphertextException") from None
+        if expected:
+            if expected.key_id != blob.key_id:
+                raise AwsError("IncorrectKeyException", _WRONG_KEY)
+            return (expected,)
+        key = keys.find(rooms, call.account, call.region, blob.key_id)
+        if key is None:
+            raise AwsError("AccessDeniedException", _NO_KEY)
+        return (key,)
+
+    return find
+
+
+def source_and_destination(rooms: Rooms, call: Call) -> tuple[Key, ...]:
+    """ReEncrypt's two keys: the blob's, and the one to encrypt under."""
+    return (
+        *by_ciphertext("SourceKeyId")(rooms, call),
+        *by_name("DestinationKeyId")(rooms, call),
+    )
+
+
+# AWS's own words, in which a KMS key is still a customer master key.
+_WRONG_KEY = "The key ID in the request does not identify a CMK that can perform this operation."
+_NO_KEY = (
+    "The ciphertext refers to a customer master key that does not exist, does not exist in this "
+    "region, or you are not allowed to access."
+)

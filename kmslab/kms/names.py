@@ -1,0 +1,64 @@
+"""How a request names a key: key id, key ARN, alias name or alias ARN."""
+
+from __future__ import annotations
+
+import re
+
+from kmslab.aws.call import Call
+from kmslab.errors import AwsError
+from kmslab.kms import aliases, keys
+from kmslab.kms.keys import Key
+from kmslab.kms.request import Rooms
+
+_ARN = re.compile(r"arn:aws:kms:([^:]*):(\d{12}):(key|alias)/(.+)", re.ASCII)
+
+
+def resolve(rooms: Rooms, call: Call, name: str, aliases_too: bool) -> Key:
+    """The key that a name stands for.
+
+    Operations on a key itself take a key id or key ARN; cryptographic operations and DescribeKey
+    take aliases too (`aliases_too`). Raises NotFoundException for a key that isn't there, and for
+    another account's key the AccessDeniedException that doesn't say whether it exists.
+    """
+    if name.startswith("arn:"):
+        return _by_arn(rooms, call, name, aliases_too)
+    if aliases_too and name.startswith("alias/"):
+        return _by_alias(rooms, call, name)
+    if not keys.KEY_ID.fullmatch(name):
+        raise AwsError("NotFoundException", f"Invalid keyId '{name}'")
+    return _by_id(rooms, call, name)
+
+
+def _by_arn(rooms: Rooms, call: Call, arn: str, aliases_too: bool) -> Key:
+    parts = _ARN.fullmatch(arn)
+    if parts is None or (parts[3] == "alias" and not aliases_too):
+        raise AwsError("NotFoundException", f"Invalid arn {arn}")
+    region, account, kind, name = parts.groups()
+    if region != call.region:
+        raise AwsError("NotFoundException", f"Invalid arn {region}")
+    if account != call.account:
+        raise _hidden(call)
+    return _by_alias(rooms, call, f"alias/{name}") if kind == "alias" else _by_id(rooms, call, name)
+
+
+def _by_id(rooms: Rooms, call: Call, key_id: str) -> Key:
+    key = keys.find(rooms, call.account, call.region, key_id)
+    if key is None:
+        raise AwsError("NotFoundException", f"Key '{call.arn(f'key/{key_id}')}' does not exist")
+    return key
+
+
+def _by_alias(rooms: Rooms, call: Call, name: str) -> Key:
+    alias = aliases.find(rooms, call, name)
+    if alias is None:
+        raise aliases.not_found(call, name)
+    return _by_id(rooms, call, alias.key_id)
+
+
+def _hidden(call: Call) -> AwsError:
+    return AwsError(
+        "AccessDeniedException",
+        f"User: {call.principal.arn} is not authorized to perform: kms:{call.operation} on this "
+        "resource because the resource does not exist in this Region, no resource-based policies "
+        "allow access, or a resource-based policy explicitly denies access",
+    )

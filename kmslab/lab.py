@@ -1,0 +1,125 @@
+"""The lab: an empty AWS of your own. An HSM fleet, one account, its admin, a clock and a trail."""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.loaders
+from botocore.model import ServiceModel
+
+from kmslab.aws.call import Principal, Service
+from kmslab.aws.session import session
+from kmslab.clock import Clock
+from kmslab.cloudtrail.trail import Trail
+from kmslab.errors import StoreError
+from kmslab.hsm.fleet import Fleet
+from kmslab.kms.request import Rooms
+from kmslab.kms.service import Kms
+from kmslab.settings import Settings
+from kmslab.store import Store
+
+REGION = "us-east-1"
+
+
+class Lab:
+    """A lab, ready to use.
+
+    `Lab()` is fresh, and gone when the process ends. `Lab(path)` lives in that folder and can be
+    opened again, by another process at the same time too. `Lab(seed=6)` gives its keys, account
+    and events the same ids on every run; key material stays random.
+
+        lab = Lab()
+        kms = lab.client("kms")
+        key = kms.create_key()["KeyMetadata"]["KeyId"]
+
+    Raises `HsmModuleMissing` without SoftHSM2 and `StoreError` for a folder that can't be used.
+    """
+
+    def __init__(self, path: str | Path | None = None, *, seed: int | None = None) -> None:
+        self._temporary = path is None
+        self.path = _folder(path)
+        store = Store(self.path / "records.sqlite")
+        self._settings = Settings(store, seed)
+        fleet = Fleet.open(self.path / "hsms")
+        self._rooms = Rooms(store, fleet, self._settings)
+        self._services: dict[str, Service] = {"kms": Kms(self._rooms, _model("kms"))}
+        self._sessions: dict[str, boto3.Session] = {}
+        self.clock = Clock(self._settings)
+        self.admin = _admin(self._settings.account)
+        atexit.register(self.close)
+
+    @property
+    def account(self) -> str:
+        """The lab's account number, twelve digits."""
+        return self._settings.account
+
+    @property
+    def hsms(self) -> Fleet:
+        """The HSMs that hold the lab's keys."""
+        return self._rooms.fleet
+
+    def client(self, service: str) -> Any:
+        """A boto3 client, answered inside this process: no network, no AWS account."""
+        if service not in self._services:
+            known = ", ".join(sorted(self._services))
+            raise ValueError(f"the lab has no service {service!r}; it has: {known}")
+        return self.session().client(service)
+
+    def session(self) -> boto3.Session:
+        """A `boto3.Session` of the account's admin, for libraries that want one."""
+        if REGION not in self._sessions:
+            secret = secrets.token_urlsafe(30)
+            self._sessions[REGION] = session(self.admin, REGION, self._services, secret)
+        return self._sessions[REGION]
+
+    def trail(self) -> Trail:
+        """What CloudTrail recorded so far."""
+        return Trail.read(self._rooms.store)
+
+    def close(self) -> None:
+        """Switches the HSMs off; a temporary lab is gone then. Done when the process ends."""
+        atexit.unregister(self.close)
+        self._rooms.fleet.switch_off()
+        self._rooms.store.close()
+        if self._temporary:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def __enter__(self) -> Lab:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        kind = "temporary" if self._temporary else str(self.path)
+        return f"<Lab {kind}, account {self.account}, {REGION}, {len(self.hsms.hsms)} HSMs>"
+
+
+def _folder(path: str | Path | None) -> Path:
+    if path is None:
+        return Path(tempfile.mkdtemp(prefix="kmslab-")).resolve()
+    folder = Path(path).expanduser().absolute()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    except OSError as error:
+        raise StoreError(f"the lab's folder can't be made: {folder}: {error.strerror}") from error
+    return folder.resolve()
+
+
+def _admin(account: str) -> Principal:
+    """The account's first user; its ids are made from the account's number."""
+    tail = hashlib.sha256(account.encode()).hexdigest()[:16].upper()
+    return Principal(account, "admin", f"AIDA{tail}", f"AKIA{tail}")
+
+
+def _model(service: str) -> ServiceModel:
+    loader = botocore.loaders.create_loader()
+    return ServiceModel(loader.load_service_model(service, "service-2"), service)
