@@ -8,7 +8,7 @@ import secrets
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.loaders
@@ -19,11 +19,13 @@ from kmslab.aws.session import session
 from kmslab.clock import Clock
 from kmslab.cloudtrail.trail import Trail
 from kmslab.errors import StoreError
-from kmslab.hsm.fleet import Fleet
 from kmslab.kms.request import Rooms
 from kmslab.kms.service import Kms
 from kmslab.settings import Settings
 from kmslab.store import Store
+
+if TYPE_CHECKING:
+    from kmslab.hsm.fleet import Fleet
 
 REGION = "us-east-1"
 
@@ -43,6 +45,8 @@ class Lab:
     """
 
     def __init__(self, path: str | Path | None = None, *, seed: int | None = None) -> None:
+        from kmslab.hsm.fleet import Fleet  # python-pkcs11 takes 0.2 s to import: not before use
+
         self._temporary = path is None
         self.path = _folder(path)
         store = Store(self.path / "records.sqlite")

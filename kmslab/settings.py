@@ -42,9 +42,7 @@ class Settings:
         offset = float(self._get("offset"))
         if self.seed is None:
             return time.time() + offset
-        row = self._store.row("SELECT max(number) FROM event")
-        calls = (row[0] if row else None) or 0
-        return SEEDED_START.timestamp() + SECONDS_A_CALL * calls + offset
+        return SEEDED_START.timestamp() + SECONDS_A_CALL * self._calls() + offset
 
     def advance(self, by: timedelta) -> None:
         """Moves the lab's clock forward, for every process that has the lab open."""
@@ -63,9 +61,15 @@ class Settings:
         """64 hexadecimal digits for a new backing key, as KMS names key material."""
         return self._new("material").hex()
 
-    def event_id(self, kind: str, number: int) -> str:
-        """The UUID of an event or request; `number` is the event's own."""
-        return str(uuid.UUID(bytes=self._bytes(kind, number)[:16], version=4))
+    def event_ids(self) -> tuple[str, str]:
+        """The UUIDs of the next request and of its event."""
+        number = 0 if self.seed is None else self._calls() + 1
+        request, event = (self._bytes(kind, number)[:16] for kind in ("request", "event"))
+        return str(uuid.UUID(bytes=request, version=4)), str(uuid.UUID(bytes=event, version=4))
+
+    def _calls(self) -> int:
+        row = self._store.row("SELECT max(number) FROM event")
+        return (row[0] if row else None) or 0
 
     def _new(self, kind: str) -> bytes:
         if self.seed is None:

@@ -6,8 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import boto3
+
 Parameters = Mapping[str, Any]
 Output = dict[str, Any]
+USER_AGENT = f"Boto3/{boto3.__version__}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Call:
     operation: str  # as in "GenerateDataKey"
     region: str
     parameters: Parameters = field(repr=False)  # may hold a plaintext
-    user_agent: str = "boto3"
+    user_agent: str = USER_AGENT
 
     @property
     def account(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,6 @@ from kmslab.errors import AwsError
 from kmslab.settings import Settings
 from kmslab.store import Store
 
-_SECRET = {"Plaintext", "CiphertextBlob", "GrantTokens"}
 _WRITES = ("Create", "Enable", "Disable", "Update", "Delete")
 _SHOWN_ANSWERS = {"CreateKey": ("KeyMetadata",)}
 
@@ -58,14 +58,27 @@ class Recorder:
         )
 
     def _write(self, call: Call, arns: Sequence[str], details: dict[str, Any]) -> str:
-        now = self._settings.now()
-        row = self._store.row("SELECT max(number) FROM event")
-        number = ((row[0] if row else None) or 0) + 1
-        request_id = self._settings.event_id("request", number)
-        event = {
+        # A seeded lab counts events for its ids and its clock: nobody may come in between.
+        seeded = self._settings.seed is not None
+        with self._store.transaction() if seeded else nullcontext():
+            request_id, event_id = self._settings.event_ids()
+            event = self._event(call, arns, details, request_id, event_id)
+            self._store.write("INSERT INTO event (record) VALUES (?)", (json.dumps(event),))
+        return request_id
+
+    def _event(
+        self,
+        call: Call,
+        arns: Sequence[str],
+        details: dict[str, Any],
+        request_id: str,
+        event_id: str,
+    ) -> dict[str, Any]:
+        now = datetime.fromtimestamp(int(self._settings.now()), UTC)
+        return {
             "eventVersion": "1.11",
             "userIdentity": _identity(call),
-            "eventTime": datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "eventTime": now.isoformat().replace("+00:00", "Z"),
             "eventSource": f"{call.service}.amazonaws.com",
             "eventName": call.operation,
             "awsRegion": call.region,
@@ -73,7 +86,7 @@ class Recorder:
             "userAgent": call.user_agent,
             **details,
             "requestID": request_id,
-            "eventID": self._settings.event_id("event", number),
+            "eventID": event_id,
             "readOnly": not call.operation.startswith(_WRITES),
             "resources": [
                 {"accountId": arn.split(":")[4], "type": "AWS::KMS::Key", "ARN": arn}
@@ -84,8 +97,6 @@ class Recorder:
             "recipientAccountId": call.account,
             "eventCategory": "Management",
         }
-        self._store.write("INSERT INTO event (record) VALUES (?)", (json.dumps(event),))
-        return request_id
 
 
 def _identity(call: Call) -> dict[str, Any]:
@@ -101,15 +112,19 @@ def _identity(call: Call) -> dict[str, Any]:
 
 
 def _parameters(call: Call) -> dict[str, Any] | None:
-    shown = {name: value for name, value in call.parameters.items() if name not in _SECRET}
+    shown = {name: value for name, value in call.parameters.items() if name != "GrantTokens"}
     if call.operation == "Decrypt":
         shown.setdefault("EncryptionAlgorithm", "SYMMETRIC_DEFAULT")
     return _camel(shown) or None
 
 
 def _camel(members: dict[str, Any]) -> dict[str, Any]:
-    """CloudTrail begins AWS's member names with a small letter; dates are text."""
-    return {name[0].lower() + name[1:]: _plain(name, value) for name, value in members.items()}
+    """CloudTrail begins AWS's member names with a small letter; dates are text; no bytes at all."""
+    return {
+        name[0].lower() + name[1:]: _plain(name, value)
+        for name, value in members.items()
+        if not isinstance(value, bytes | bytearray)
+    }
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -24,6 +24,7 @@ import struct
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 HEADER = struct.Struct(">BB16s32s")
 _VERSION = 1
@@ -59,6 +60,7 @@ class Ciphertext:
         return cls(name, material.hex(), blob[HEADER.size :])
 
 
+@lru_cache(maxsize=4_096)
 def header(key_id: str, material_id: str) -> bytes:
     """The first 50 bytes of a blob."""
     multi_region = key_id.startswith(_MULTI_REGION)

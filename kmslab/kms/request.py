@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kmslab.aws.call import Call
-from kmslab.hsm.fleet import Fleet
 from kmslab.settings import Settings
 from kmslab.store import Store
 
 if TYPE_CHECKING:
+    from kmslab.hsm.fleet import Fleet
     from kmslab.kms.keys import Key
 
 
