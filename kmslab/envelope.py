@@ -44,7 +44,7 @@ from kmslab.errors import EnvelopeError
 Context = Mapping[str, str]
 Progress = Callable[[int, int | None], None]  # bytes done so far, bytes in all where it is known
 
-FRAME_BYTES = 1 << 20
+FRAME_BYTES = 1 << 19
 TAG_BYTES = 16
 _START = struct.Struct(">8sIII")
 _IV = struct.Struct(">7xI?")
