@@ -1,0 +1,9 @@
+"""Checks of the exercises: `check.lesson05.ex1(answer)` says how far an answer is.
+
+A check never raises. It runs the answer against the lab, so every right answer counts, not only
+the one in `notebooks/solutions/`.
+"""
+
+from kmslab.course.check import lesson00, lesson05, lesson06
+
+__all__ = ["lesson00", "lesson05", "lesson06"]

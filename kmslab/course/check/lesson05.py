@@ -1,0 +1,66 @@
+"""Checks of lesson 05, Data keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kmslab.course.check.exercise import exercise, need, need_bytes, opened
+from kmslab.lab import Lab
+
+BACKUP = {"table": "backup"}
+
+
+@exercise(
+    "call KMS once and set answer to the encrypted data key.",
+    "one of the two GenerateDataKey operations never shows the plaintext.",
+    "kms.generate_data_key_without_plaintext(…)",
+)
+def ex1(lab: Lab, answer: object) -> str:
+    """An encrypted data key whose plaintext form the caller never had."""
+    blob = need_bytes(answer, "an encrypted data key")
+    data_key = opened(lab.client("kms"), blob, BACKUP)
+    need(len(data_key) == 32, f"a 256-bit data key has 32 bytes, this one has {len(data_key)}")
+    made = [event for event in lab.trail().named(*_MAKING) if _context(event) == BACKUP]
+    need(made, f"no data key was made with the context {BACKUP}")
+    need(
+        made[-1]["eventName"] == "GenerateDataKeyWithoutPlaintext",
+        f"the trail shows {made[-1]['eventName']}: your program had the plaintext data key",
+    )
+    return "the backup program can be given this, and reads nothing until KMS opens it"
+
+
+@exercise(
+    "set answer to the visits, as bytes, from nothing but `record`.",
+    "first let KMS open record['key']; the context is the one in record['context'].",
+    "AESGCM(data_key).decrypt(record['nonce'], record['data'], None)",
+)
+def ex2(visits: bytes, answer: object) -> str:
+    """The visits, read from a stored record."""
+    text = need_bytes(answer, "the visits")
+    need(text != b"", "this is empty")
+    need(text == visits, f"these {len(text):,} bytes are not the visits")
+    return "whoever may call Decrypt with the KMS key can do this, and nobody else"
+
+
+@exercise(
+    "set answer to the data key of `record`, encrypted under the archive's KMS key.",
+    "Decrypt and Encrypt would do, but then your program holds the plaintext data key.",
+    "kms.re_encrypt(CiphertextBlob=…, SourceEncryptionContext=…, DestinationKeyId=archive, …)",
+)
+def ex3(lab: Lab, record: dict[str, Any], archive: str, answer: object) -> str:
+    """A data key moved to another KMS key inside KMS."""
+    kms, blob = lab.client("kms"), need_bytes(answer, "an encrypted data key")
+    need(blob != record["key"], "this is the record's own encrypted data key, not moved yet")
+    wrapping = kms.describe_key(KeyId=archive)["KeyMetadata"]["Arn"]
+    moved = opened(kms, blob, record["context"], wrapping)
+    need(moved == opened(kms, record["key"], record["context"]), "another data key is in it")
+    done = [event["resources"][-1]["ARN"] for event in lab.trail().named("ReEncrypt")]
+    need(wrapping in done, "the trail shows no ReEncrypt to the archive's key")
+    return "the data was not touched: only 126 bytes are new, and no program saw the data key"
+
+
+_MAKING = ("GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "Encrypt")
+
+
+def _context(event: dict[str, Any]) -> dict[str, str]:
+    return (event["requestParameters"] or {}).get("encryptionContext") or {}

@@ -1,0 +1,2 @@
+answer = sum("errorCode" in event for event in lab.trail())
+check.lesson00.ex2(lab, answer)
