@@ -54,12 +54,18 @@ def ex3(lab: Lab, record: dict[str, Any], archive: str, answer: object) -> str:
     wrapping = kms.describe_key(KeyId=archive)["KeyMetadata"]["Arn"]
     moved = opened(kms, blob, record["context"], wrapping)
     need(moved == opened(kms, record["key"], record["context"]), "another data key is in it")
-    done = [event["resources"][-1]["ARN"] for event in lab.trail().named("ReEncrypt")]
-    need(wrapping in done, "the trail shows no ReEncrypt to the archive's key")
+    events = lab.trail().named("Encrypt", "ReEncrypt")
+    made = [event for event in events if wrapping in map(_arn, event["resources"][-1:])]
+    last = made[-1]["eventName"] if made else "neither Encrypt nor ReEncrypt"
+    need(last == "ReEncrypt", f"the trail shows {last} with the archive's key, not ReEncrypt")
     return "the data was not touched: only 126 bytes are new, and no program saw the data key"
 
 
 _MAKING = ("GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "Encrypt")
+
+
+def _arn(resource: dict[str, str]) -> str:
+    return resource["ARN"]
 
 
 def _context(event: dict[str, Any]) -> dict[str, str]:
