@@ -46,6 +46,7 @@ Progress = Callable[[int, int | None], None]  # bytes done so far, bytes in all 
 
 FRAME_BYTES = 1 << 19
 TAG_BYTES = 16
+_KEY_BYTES = 32
 _START = struct.Struct(">8sIII")
 _IV = struct.Struct(">7xI?")
 _MAGIC = b"kmslab01"
@@ -63,13 +64,15 @@ class Header:
     def pack(self) -> bytes:
         """The header's bytes."""
         context = json.dumps(dict(self.context), sort_keys=True).encode()
+        if len(context) > _MOST["encryption context"]:
+            raise EnvelopeError(f"the encryption context is too long: {len(context)} bytes of JSON")
         lengths = self.frame_bytes, len(self.encrypted_data_key), len(context)
         return _START.pack(_MAGIC, *lengths) + self.encrypted_data_key + context
 
     @classmethod
     def read(cls, source: BinaryIO) -> tuple[Header, bytes]:
         """Reads a header, and gives its bytes too; `EnvelopeError` where there is none."""
-        start = source.read(_START.size)
+        start = _read(source, _START.size)
         if len(start) < _START.size or not start.startswith(_MAGIC):
             raise EnvelopeError(f"not an encrypted file: it does not begin with {_MAGIC.decode()}")
         _, *lengths = _START.unpack(start)
@@ -77,7 +80,7 @@ class Header:
             if not 0 < length <= most:
                 raise EnvelopeError(f"the header is damaged: {length} bytes of {name}")
         frame_bytes, key_length, context_length = lengths
-        key, context = source.read(key_length), source.read(context_length)
+        key, context = _read(source, key_length), _read(source, context_length)
         return cls(key, _context(context, context_length), frame_bytes), start + key + context
 
 
@@ -142,7 +145,7 @@ def encrypt_stream(
     header = Header(data_key["CiphertextBlob"], dict(context or {}))
     cipher, packed = AESGCM(data_key["Plaintext"]), header.pack()
     del data_key
-    target.write(packed)
+    _write(target, memoryview(packed))
     out, done = memoryview(bytearray(header.frame_bytes + TAG_BYTES)), 0
     for number, (data, last) in enumerate(_pieces(source, header.frame_bytes)):
         sealed = out[: len(data) + TAG_BYTES]
@@ -173,7 +176,7 @@ def decrypt_stream(
     if context is not None and dict(context) != dict(header.context):
         raise EnvelopeError(f"expected the context {dict(context)}, the file has {header.context}")
     expected = {"KeyId": key_id} if key_id else {}
-    cipher = AESGCM(
+    cipher = _cipher(
         kms.decrypt(
             CiphertextBlob=header.encrypted_data_key,
             EncryptionContext=dict(header.context),
@@ -200,6 +203,12 @@ def read_header(path: str | Path) -> Header:
     """The header of an encrypted file; nothing in it is proved until the file is decrypted."""
     with Path(path).open("rb") as source:
         return Header.read(source)[0]
+
+
+def _cipher(data_key: bytes) -> AESGCM:
+    if len(data_key) != _KEY_BYTES:
+        raise EnvelopeError(f"the header is damaged: a data key of {len(data_key)} bytes")
+    return AESGCM(data_key)
 
 
 def _context(text: bytes, length: int) -> dict[str, str]:
@@ -238,6 +247,12 @@ def _fill(source: BinaryIO, buffer: memoryview) -> int:
             break
         filled += count
     return filled
+
+
+def _read(source: BinaryIO, length: int) -> bytes:
+    """`length` bytes, or fewer where the stream ends before."""
+    buffer = bytearray(length)
+    return bytes(buffer[: _fill(source, memoryview(buffer))])
 
 
 def _write(target: BinaryIO, data: memoryview) -> None:

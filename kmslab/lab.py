@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
-import botocore.loaders
 from botocore.model import ServiceModel
 
 from kmslab.aws.call import Principal, Service
-from kmslab.aws.session import session
+from kmslab.aws.session import loader, session
 from kmslab.clock import Clock
 from kmslab.cloudtrail.trail import Trail
 from kmslab.errors import StoreError
@@ -45,14 +44,14 @@ class Lab:
     """
 
     def __init__(self, path: str | Path | None = None, *, seed: int | None = None) -> None:
-        from kmslab.hsm.fleet import Fleet  # python-pkcs11 takes 0.2 s to import: not before use
-
         self._temporary = path is None
         self.path = _folder(path)
-        store = Store(self.path / "records.sqlite")
-        self._settings = Settings(store, seed)
-        fleet = Fleet.open(self.path / "hsms")
-        self._rooms = Rooms(store, fleet, self._settings)
+        try:
+            self._rooms = _rooms(self.path, seed)
+        except BaseException:
+            self._remove()
+            raise
+        self._settings = self._rooms.settings
         self._services: dict[str, Service] = {"kms": Kms(self._rooms, _model("kms"))}
         self._sessions: dict[str, boto3.Session] = {}
         self.clock = Clock(self._settings)
@@ -92,6 +91,9 @@ class Lab:
         atexit.unregister(self.close)
         self._rooms.fleet.switch_off()
         self._rooms.store.close()
+        self._remove()
+
+    def _remove(self) -> None:
         if self._temporary:
             shutil.rmtree(self.path, ignore_errors=True)
 
@@ -118,6 +120,18 @@ def _folder(path: str | Path | None) -> Path:
     return folder.resolve()
 
 
+def _rooms(folder: Path, seed: int | None) -> Rooms:
+    from kmslab.hsm.fleet import Fleet  # python-pkcs11 takes 0.2 s to import: not before use
+
+    store = Store(folder / "records.sqlite")
+    try:
+        settings = Settings(store, seed)
+        return Rooms(store, Fleet.open(folder / "hsms"), settings)
+    except BaseException:
+        store.close()
+        raise
+
+
 def _admin(account: str) -> Principal:
     """The account's first user; its ids are made from the account's number."""
     tail = hashlib.sha256(account.encode()).hexdigest()[:16].upper()
@@ -125,5 +139,4 @@ def _admin(account: str) -> Principal:
 
 
 def _model(service: str) -> ServiceModel:
-    loader = botocore.loaders.create_loader()
-    return ServiceModel(loader.load_service_model(service, "service-2"), service)
+    return ServiceModel(loader().load_service_model(service, "service-2"), service)

@@ -48,6 +48,7 @@ class Settings:
         """Moves the lab's clock forward, for every process that has the lab open."""
         if by < timedelta(0):
             raise ValueError(f"the lab's clock moves forward only, not by {by}")
+        datetime.fromtimestamp(self.now(), UTC) + by  # OverflowError beyond the year 9999
         self._store.write(
             "UPDATE lab SET value = CAST(value AS REAL) + ? WHERE name = 'offset'",
             (by.total_seconds(),),

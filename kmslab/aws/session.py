@@ -1,7 +1,8 @@
 """A boto3 session that knows the lab and nothing of the computer it runs on.
 
-botocore reads AWS_… variables, ~/.aws/config and credentials files. A learner's real account must
-never get into a lesson, nor a broken profile stop one, so every such source is taken away here.
+botocore reads AWS_… variables, ~/.aws/config, credentials files and ~/.aws/models. A learner's real
+account must never get into a lesson, nor a broken profile stop one, so every such source is taken
+away here.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
+from botocore.loaders import Loader
 
 from kmslab.aws import transport
 from kmslab.aws.call import USER_AGENT, Principal, Service
@@ -29,16 +31,25 @@ def session(
     client is bound to its principal when it is made.
     """
     core = botocore.session.Session(session_vars=_without_environment())
+    core.register_component("data_loader", loader())
     # botocore puts its user agent together anew for every request; a given one saves 60 µs a call.
-    core.set_default_client_config(Config(user_agent=USER_AGENT))
+    core.set_default_client_config(
+        Config(user_agent=USER_AGENT, ignore_configured_endpoint_urls=True)
+    )
     for name in services:
         transport.answer(core, name, principal, services[name])
+    transport.refuse_others(core, ", ".join(sorted(services)))
     return boto3.Session(
         aws_access_key_id=principal.access_key_id,
         aws_secret_access_key=secret,
         region_name=region,
         botocore_session=core,
     )
+
+
+def loader() -> Loader:
+    """Loads botocore's own models of services, and none that lies in the home folder."""
+    return Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
 
 
 def _without_environment() -> dict[str, Any]:

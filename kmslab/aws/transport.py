@@ -44,6 +44,18 @@ def answer(
     session.register(f"before-call.{name}", respond)
 
 
+def refuse_others(session: botocore.session.Session, known: str) -> None:
+    """A client of any other service gets an error: its requests must not reach the network."""
+
+    def respond(model: OperationModel, **_: Any) -> tuple[AWSResponse, dict[str, Any]]:
+        asked = f"{model.service_model.service_name}:{model.name}"
+        message = f"kmslab does not answer {asked} yet, only {known}."
+        problem = {"Error": {"Code": "UnknownOperationException", "Message": message}}
+        return _response(400, problem, "")
+
+    session.register("before-call", respond)
+
+
 def _send(service: Service, call: Call) -> tuple[AWSResponse, dict[str, Any]]:
     try:
         answered = service(call)

@@ -19,6 +19,12 @@ from kmslab.settings import Settings
 from kmslab.store import Store
 
 _WRITES = ("Create", "Enable", "Disable", "Update", "Delete")
+# Shown in requestParameters even where the caller left them to KMS.
+_ALGORITHMS = {
+    "Encrypt": ("EncryptionAlgorithm",),
+    "Decrypt": ("EncryptionAlgorithm",),
+    "ReEncrypt": ("SourceEncryptionAlgorithm", "DestinationEncryptionAlgorithm"),
+}
 _SHOWN_ANSWERS = {"CreateKey": ("KeyMetadata",)}
 
 
@@ -112,9 +118,11 @@ def _identity(call: Call) -> dict[str, Any]:
 
 
 def _parameters(call: Call) -> dict[str, Any] | None:
+    if call.operation == "GenerateRandom":
+        return None
     shown = {name: value for name, value in call.parameters.items() if name != "GrantTokens"}
-    if call.operation == "Decrypt":
-        shown.setdefault("EncryptionAlgorithm", "SYMMETRIC_DEFAULT")
+    for name in _ALGORITHMS.get(call.operation, ()):
+        shown.setdefault(name, "SYMMETRIC_DEFAULT")
     return _camel(shown) or None
 
 
@@ -130,6 +138,8 @@ def _camel(members: dict[str, Any]) -> dict[str, Any]:
 def _plain(name: str, value: Any) -> Any:
     if isinstance(value, dict) and not name.endswith("Context"):
         return _camel(value)
+    if isinstance(value, list | tuple):
+        return [_plain(name, each) for each in value]
     if isinstance(value, datetime):
         return f"{value:%b} {value.day}, {value:%Y} {value:%I:%M:%S %p}"
     return value

@@ -17,11 +17,24 @@ from pkcs11.attributes import AttributeMapper
 
 Template = Mapping[Attribute, Any]
 
-# Unwrapped under the domain key means: unreadable, and wrappable only under a trusted key again.
-# Without it a crypto user could unwrap a token as a readable key and read it.
-_UNWRAPPED: Template = {Attribute.SENSITIVE: True, Attribute.WRAP_WITH_TRUSTED: True}
+# SoftHSM2 sets attributes in a template's order, and none after MODIFIABLE=False: it comes last.
+_FINAL: Template = {Attribute.COPYABLE: False, Attribute.MODIFIABLE: False}
+# Unwrapped under the domain key means: unreadable, wrappable only under a trusted key again, good
+# for derivation alone, and so for ever. Without the first two a crypto user could unwrap a token as
+# a readable key. Without the others he could wrap the domain key under itself, unwrap that as a key
+# for decryption, and take tokens apart with it.
+_UNWRAPPED: Template = {
+    Attribute.SENSITIVE: True,
+    Attribute.WRAP_WITH_TRUSTED: True,
+    Attribute.ENCRYPT: False,
+    Attribute.DECRYPT: False,
+    Attribute.WRAP: False,
+    Attribute.UNWRAP: False,
+    **_FINAL,
+}
 
-# PRIVATE=False lets the security officer, who never sees private objects, clone it.
+# PRIVATE=False lets the security officer, who never sees private objects, clone it. Without _FINAL
+# a crypto user could give DECRYPT to it, or to a copy of it, and take tokens apart with that.
 DOMAIN_KEY: Template = {
     Attribute.PRIVATE: False,
     Attribute.SENSITIVE: True,
@@ -29,6 +42,7 @@ DOMAIN_KEY: Template = {
     Attribute.WRAP_WITH_TRUSTED: True,
     Attribute.TRUSTED: True,
     Attribute.UNWRAP_TEMPLATE: _UNWRAPPED,
+    **_FINAL,
 }
 # The key that two security officers agree on to clone the domain key; lives for milliseconds.
 TRANSPORT_KEY: Template = {
@@ -48,6 +62,7 @@ BACKING_KEY: Template = {
     Attribute.SENSITIVE: True,
     Attribute.EXTRACTABLE: False,
     Attribute.WRAP_WITH_TRUSTED: True,
+    **_FINAL,
 }
 DERIVED_KEY: Template = {Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False}
 
@@ -58,14 +73,18 @@ class _Attribute(ctypes.Structure):
     _fields_ = (("type", ctypes.c_ulong), ("value", ctypes.c_void_p), ("size", ctypes.c_ulong))
 
 
-_TRUE = ctypes.c_ubyte(1)  # what the pointers of a packed template point to, so it must stay
+# What the pointers of a packed template point to, so they must stay.
+_FALSE, _TRUE = ctypes.c_ubyte(0), ctypes.c_ubyte(1)
 
 
 def _pack_template(template: Template) -> bytes:
-    """An array of CK_ATTRIBUTE that are all true, the only kind the lab's templates need."""
-    if not all(value is True for value in template.values()):
-        raise ValueError(f"a nested template takes attributes that are True, not {template!r}")
-    items = [_Attribute(int(name), ctypes.addressof(_TRUE), 1) for name in template]
+    """An array of CK_ATTRIBUTE that are true or false, the only kind the lab's templates need."""
+    if not all(isinstance(value, bool) for value in template.values()):
+        raise ValueError(f"a nested template takes True and False, not {template!r}")
+    items = [
+        _Attribute(int(name), ctypes.addressof(_TRUE if value else _FALSE), 1)
+        for name, value in template.items()
+    ]
     return bytes((_Attribute * len(items))(*items))
 
 

@@ -55,6 +55,14 @@ class Pins:
     officer: str = field(repr=False)
     user: str = field(repr=False)
 
+    @classmethod
+    def read(cls, path: Path) -> Pins:
+        """The PINs that `provision` wrote; `HsmRefused` where the file holds anything else."""
+        try:
+            return cls(**json.loads(path.read_text()))
+        except (TypeError, ValueError):
+            raise HsmRefused(f"{path}: does not hold the PINs of an HSM") from None
+
 
 class Device:
     """One HSM that is switched on. `lock` is held around every call into its module."""
@@ -63,7 +71,7 @@ class Device:
         """Switches on the HSM that `provision` made in `folder`."""
         self.name = folder.name
         self.lock = threading.RLock()
-        self._pins = Pins(**json.loads((folder / "pins.json").read_text()))
+        self._pins = Pins.read(folder / "pins.json")
         self._module_path, module = _load(folder)
         self._token: pkcs11.Token | None = next(module.get_tokens(token_label=self.name), None)
         if self._token is None:
@@ -158,5 +166,8 @@ def _initialise(module: str, configuration: Path) -> _Module:
 
 
 def _write_private(path: Path, text: str) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    """Writes a file whole: another process that opens the lab now reads the old one or the new."""
+    draft = path.with_name(f"{path.name}-{secrets.token_hex(8)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
+    draft.replace(path)

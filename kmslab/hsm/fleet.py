@@ -15,7 +15,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
-from kmslab.errors import FleetDown, HsmOff, StoreError
+from pkcs11.exceptions import PKCS11Error
+
+from kmslab.errors import FleetDown, HsmOff, HsmRefused, StoreError
 from kmslab.hsm import device, domain
 from kmslab.hsm.device import Device
 from kmslab.hsm.session import HsmSession
@@ -69,6 +71,8 @@ class Fleet:
                 return work(hsm)
             except HsmOff:
                 continue
+            except PKCS11Error as error:
+                raise HsmRefused(f"{hsm.device.name} refused: {type(error).__name__}") from error
         raise FleetDown("no HSM of the fleet is switched on")
 
     def __repr__(self) -> str:

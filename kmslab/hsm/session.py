@@ -51,8 +51,13 @@ class HsmSession:
     def __init__(self, device: Device) -> None:
         self.device = device
         with device.lock:
-            self._session: pkcs11.Session | None = device.user()
-            self._domain_key = domain.find(self._session)
+            try:
+                self._session: pkcs11.Session | None = device.user()
+                self._domain_key = domain.find(self._session)
+            except PKCS11Error as error:
+                raise HsmRefused(
+                    f"{device.name} can't be used by its crypto user: {type(error).__name__}"
+                ) from error
         self._backing = _KeyCache(KEYS_AT_HAND)  # exported key token → key
         self._derived = _KeyCache(KEYS_AT_HAND)  # (exported key token, nonce) → key
         self._nonces: LRUCache[bytes, tuple[bytes, int]] = LRUCache(KEYS_AT_HAND)

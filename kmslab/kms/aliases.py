@@ -67,7 +67,7 @@ def update_alias(request: Request) -> Output:
 
 def delete_alias(request: Request) -> Output:
     """DeleteAlias: the name is gone, the key stays."""
-    name, call = _name(request), request.call
+    name, call = request.get("AliasName"), request.call
     request.rooms.store.write(
         "DELETE FROM alias WHERE account = ? AND region = ? AND name = ?",
         (call.account, call.region, name),
@@ -102,6 +102,12 @@ def find(rooms: Rooms, call: Call, name: str) -> Alias | None:
     return Alias(*row) if row else None
 
 
+def check_prefix(name: str) -> None:
+    """ValidationException for an alias name that doesn't begin with alias/."""
+    if not name.startswith(PREFIX) or name == PREFIX:
+        raise AwsError("ValidationException", f'Alias must start with the prefix "{PREFIX}".')
+
+
 def not_found(call: Call, name: str) -> AwsError:
     """NotFoundException for an alias that isn't there."""
     return AwsError("NotFoundException", f"Alias {call.arn(name)} is not found.")
@@ -110,8 +116,7 @@ def not_found(call: Call, name: str) -> AwsError:
 def _name(request: Request) -> str:
     """The alias name of a request that makes, moves or deletes it, checked."""
     name: str = request.get("AliasName")
-    if not name.startswith(PREFIX) or name == PREFIX:
-        raise AwsError("ValidationException", f'Alias must start with the prefix "{PREFIX}".')
+    check_prefix(name)
     if name.startswith(AWS_PREFIX):
         raise AwsError(
             "InvalidAliasNameException", f"{name}: names under {AWS_PREFIX} are AWS's own"

@@ -40,9 +40,11 @@ def by_name(parameter: str) -> Finder:
 
 def by_alias(rooms: Rooms, call: Call) -> tuple[Key, ...]:
     """The key that the alias in AliasName stands for."""
-    alias = aliases.find(rooms, call, call.parameters["AliasName"])
+    name = call.parameters["AliasName"]
+    aliases.check_prefix(name)
+    alias = aliases.find(rooms, call, name)
     if alias is None:
-        raise aliases.not_found(call, call.parameters["AliasName"])
+        raise aliases.not_found(call, name)
     key = keys.find(rooms, call.account, call.region, alias.key_id)
     return (key,) if key else ()
 

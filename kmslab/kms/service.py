@@ -97,8 +97,13 @@ def _arns(keys: tuple[Key, ...]) -> list[str]:
 
 @contextmanager
 def _as_aws_errors() -> Iterator[None]:
-    """What fails inside is KMSInternalException to the client, with the reason in its message."""
+    """What fails inside is KMSInternalException to the client, with the reason in its message.
+
+    A text with half a surrogate pair passes through JSON, and is no Unicode text all the same.
+    """
     try:
         yield
     except (HsmError, StoreError) as error:
         raise AwsError("KMSInternalException", str(error), 500) from error
+    except UnicodeEncodeError:
+        raise AwsError("SerializationException", "A text is not valid Unicode.") from None

@@ -1,0 +1,207 @@
+"""The records: transactions, threads, and a disk that is full."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+from expect import refused, run
+
+from kmslab import Lab
+from kmslab.errors import StoreError
+from kmslab.store import MIGRATIONS, Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A new store."""
+    store = Store(tmp_path / "records.sqlite")
+    yield store
+    store.close()
+
+
+def _add(store: Store, name: str) -> int:
+    return store.write("INSERT INTO lab VALUES (?, '')", (name,))
+
+
+def _add_and_fail(store: Store, error: Any, inner: bool = False) -> None:
+    with store.transaction():
+        with store.transaction() if inner else nullcontext():
+            _add(store, "a")
+        raise error
+
+
+def _names(store: Store) -> list[str]:
+    return [name for (name,) in store.rows("SELECT name FROM lab ORDER BY name")]
+
+
+def test_a_transaction_is_kept_whole(store: Store, tmp_path: Path) -> None:
+    other = Store(tmp_path / "records.sqlite")
+    with store.transaction():
+        _add(store, "a")
+        assert _names(other) == []
+        _add(store, "b")
+    assert _names(other) == ["a", "b"]
+    other.close()
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, StoreError])
+def test_a_transaction_that_fails_is_taken_back_whole(
+    store: Store, error: type[BaseException]
+) -> None:
+    _add(store, "before")
+    with pytest.raises(error):
+        _add_and_fail(store, error)
+    assert _names(store) == ["before"]
+    _add(store, "after")
+    assert _names(store) == ["after", "before"]
+
+
+def test_a_transaction_inside_another_is_part_of_it(store: Store) -> None:
+    with pytest.raises(ValueError, match="outer"):
+        _add_and_fail(store, ValueError("outer"), inner=True)
+    assert _names(store) == []
+    with store.transaction(), store.transaction():
+        _add(store, "both")
+    assert _names(store) == ["both"]
+
+
+def test_a_wrong_statement_is_a_store_error(store: Store) -> None:
+    with pytest.raises(StoreError, match=r"records\.sqlite"):
+        store.rows("SELECT * FROM nothing")
+    _add(store, "a")
+    with pytest.raises(StoreError):
+        _add(store, "a")
+
+
+def test_write_says_how_many_rows_changed(store: Store) -> None:
+    assert [_add(store, name) for name in "ab"] == [1, 1]
+    assert store.write("DELETE FROM lab") == 2
+    assert store.row("SELECT * FROM lab") is None
+
+
+def test_threads_do_not_see_each_others_transactions(store: Store) -> None:
+    def add(number: int) -> None:
+        for turn in range(20):
+            with store.transaction():
+                (count,) = store.row("SELECT count(*) FROM lab") or (0,)
+                store.write("INSERT INTO lab VALUES (?, ?)", (f"{number} {turn}", str(count)))
+
+    threads = [threading.Thread(target=add, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    counts = sorted(int(value) for (value,) in store.rows("SELECT value FROM lab"))
+    assert counts == list(range(80))
+
+
+def test_a_closed_store_says_so(tmp_path: Path) -> None:
+    store = Store(tmp_path / "records.sqlite")
+    store.close()
+    store.close()
+    with pytest.raises(StoreError):
+        store.rows("SELECT 1")
+    with pytest.raises(StoreError), store.transaction():
+        pass
+
+
+def test_a_store_knows_its_version(store: Store) -> None:
+    assert store.row("PRAGMA user_version") == (len(MIGRATIONS),)
+    assert store.row("PRAGMA journal_mode") == ("wal",)
+
+
+def test_what_is_deleted_is_overwritten(store: Store) -> None:
+    assert store.row("PRAGMA secure_delete") == (1,)
+
+
+def test_a_write_waits_for_another_process(store: Store, tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "records.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    done = threading.Thread(target=_add, args=(store, "late"))
+    done.start()
+    done.join(0.1)
+    assert done.is_alive()
+    other.execute("COMMIT")
+    done.join()
+    assert _names(store) == ["late"]
+    other.close()
+
+
+def test_a_full_disk_is_an_internal_error_and_nothing_is_lost(tmp_path: Path) -> None:
+    with Lab(tmp_path) as lab:
+        kms, store = lab.client("kms"), lab._rooms.store
+        key = kms.create_key()["KeyMetadata"]["KeyId"]
+        blob = kms.encrypt(KeyId=key, Plaintext=b"kept")["CiphertextBlob"]
+        (pages,) = store.row("PRAGMA page_count") or (0,)
+        store.rows(f"PRAGMA max_page_count = {pages}")
+        made = [key]
+        with refused("KMSInternalException") as caught:
+            while len(made) < 200:
+                made.append(kms.create_key(Description="x" * 4_000)["KeyMetadata"]["KeyId"])
+        assert "full" in str(caught.value)
+        for call in (
+            lambda: kms.create_key(Description="x" * 4_000),
+            lambda: kms.update_key_description(KeyId=key, Description="x" * 8_000),
+        ):
+            with refused("KMSInternalException"):
+                call()
+        store.rows("PRAGMA max_page_count = 1000000")
+        assert {entry["KeyId"] for entry in kms.list_keys()["Keys"]} == set(made)
+        assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"kept"
+    with Lab(tmp_path) as lab:
+        kms = lab.client("kms")
+        assert {entry["KeyId"] for entry in kms.list_keys()["Keys"]} == set(made)
+        for name in made:
+            kms.encrypt(KeyId=name, Plaintext=b"x")
+
+
+LIMITED = """
+import resource, sys
+from botocore.exceptions import ClientError
+from kmslab import Lab
+with Lab(sys.argv[1]) as lab:
+    kms = lab.client("kms")
+    print(kms.create_key()["KeyMetadata"]["KeyId"])
+    limit = (lab.path / "records.sqlite-wal").stat().st_size + 60_000
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    try:
+        for _ in range(500):
+            print(kms.create_key(Description="x" * 4_000)["KeyMetadata"]["KeyId"])
+    except ClientError as error:
+        print(error.response["Error"]["Code"])
+"""
+
+
+def test_a_write_that_the_system_refuses_is_an_internal_error(tmp_path: Path) -> None:
+    *made, code = run(LIMITED, tmp_path).split()
+    assert code == "KMSInternalException"
+    with Lab(tmp_path) as lab:
+        kms = lab.client("kms")
+        assert {entry["KeyId"] for entry in kms.list_keys(Limit=1000)["Keys"]} == set(made)
+        for name in made:
+            kms.encrypt(KeyId=name, Plaintext=b"x")
+        kms.create_key()
+
+
+def test_a_lab_whose_disk_is_full_from_the_start_is_a_store_error(tmp_path: Path) -> None:
+    code = """
+import resource, sys
+from kmslab import Lab
+import kmslab.hsm.fleet
+from kmslab.errors import StoreError
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
+try:
+    Lab(sys.argv[1])
+except StoreError as error:
+    print("StoreError")
+"""
+    for limit in (0, 4_096, 300_000):
+        assert run(code, tmp_path / "lab", limit) == "StoreError\n"
+    with Lab(tmp_path / "lab") as lab:
+        assert lab.client("kms").create_key()["KeyMetadata"]["Enabled"]
