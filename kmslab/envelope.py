@@ -27,11 +27,8 @@ process's memory until that is used again.
 from __future__ import annotations
 
 import json
-import os
 import struct
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -40,6 +37,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kmslab.errors import EnvelopeError
+from kmslab.streams import pieces, read, whole, write
 
 Context = Mapping[str, str]
 Progress = Callable[[int, int | None], None]  # bytes done so far, bytes in all where it is known
@@ -72,7 +70,7 @@ class Header:
     @classmethod
     def read(cls, source: BinaryIO) -> tuple[Header, bytes]:
         """Reads a header, and gives its bytes too; `EnvelopeError` where there is none."""
-        start = _read(source, _START.size)
+        start = read(source, _START.size)
         if len(start) < _START.size or not start.startswith(_MAGIC):
             raise EnvelopeError(f"not an encrypted file: it does not begin with {_MAGIC.decode()}")
         _, *lengths = _START.unpack(start)
@@ -80,7 +78,7 @@ class Header:
             if not 0 < length <= most:
                 raise EnvelopeError(f"the header is damaged: {length} bytes of {name}")
         frame_bytes, key_length, context_length = lengths
-        key, context = _read(source, key_length), _read(source, context_length)
+        key, context = read(source, key_length), read(source, context_length)
         return cls(key, _context(context, context_length), frame_bytes), start + key + context
 
 
@@ -99,7 +97,7 @@ def encrypt_file(
     all: on any error (KMS refuses, the disk is full) what was there before stays.
     """
     total = Path(source).stat().st_size
-    with Path(source).open("rb", buffering=0) as reader, _whole(Path(target)) as writer:
+    with Path(source).open("rb", buffering=0) as reader, whole(Path(target)) as writer:
         return encrypt_stream(kms, key_id, reader, writer, context, progress=progress, total=total)
 
 
@@ -122,7 +120,7 @@ def decrypt_file(
     InvalidCiphertextException, for an encrypted data key or context that KMS does not accept.
     """
     total = Path(source).stat().st_size
-    with Path(source).open("rb", buffering=0) as reader, _whole(Path(target)) as writer:
+    with Path(source).open("rb", buffering=0) as reader, whole(Path(target)) as writer:
         return decrypt_stream(
             kms, reader, writer, context, key_id=key_id, progress=progress, total=total
         )
@@ -145,12 +143,12 @@ def encrypt_stream(
     header = Header(data_key["CiphertextBlob"], dict(context or {}))
     cipher, packed = AESGCM(data_key["Plaintext"]), header.pack()
     del data_key
-    _write(target, memoryview(packed))
+    write(target, memoryview(packed))
     out, done = memoryview(bytearray(header.frame_bytes + TAG_BYTES)), 0
-    for number, (data, last) in enumerate(_pieces(source, header.frame_bytes)):
+    for number, (data, last) in enumerate(pieces(source, header.frame_bytes)):
         sealed = out[: len(data) + TAG_BYTES]
         cipher.encrypt_into(_IV.pack(number, last), data, packed, sealed)
-        _write(target, sealed)
+        write(target, sealed)
         done += len(data)
         if progress:
             progress(done, total)
@@ -184,7 +182,7 @@ def decrypt_stream(
         )["Plaintext"]
     )
     out, done = memoryview(bytearray(header.frame_bytes)), len(packed)
-    for number, (sealed, last) in enumerate(_pieces(source, header.frame_bytes + TAG_BYTES)):
+    for number, (sealed, last) in enumerate(pieces(source, header.frame_bytes + TAG_BYTES)):
         data = out[: max(len(sealed) - TAG_BYTES, 0)]
         try:
             cipher.decrypt_into(_IV.pack(number, last), sealed, packed, data)
@@ -192,7 +190,7 @@ def decrypt_stream(
             raise EnvelopeError(
                 f"frame {number} was changed, moved or cut off, or the header was changed"
             ) from None
-        _write(target, data)
+        write(target, data)
         done += len(sealed)
         if progress:
             progress(done, total)
@@ -221,55 +219,3 @@ def _context(text: bytes, length: int) -> dict[str, str]:
     if not all(isinstance(value, str) for value in context.values()):
         raise EnvelopeError("the header is damaged: its encryption context holds more than texts")
     return context
-
-
-def _pieces(source: BinaryIO, size: int) -> Iterator[tuple[memoryview, bool]]:
-    """Pieces of `size` bytes, and whether each is the last; at least one, maybe empty.
-
-    Two buffers take turns: whether a piece is the last shows only when the next one was read.
-    """
-    here, ahead = memoryview(bytearray(size)), memoryview(bytearray(size))
-    length = _fill(source, here)
-    while True:
-        following = _fill(source, ahead) if length == size else 0
-        yield here[:length], not following
-        if not following:
-            return
-        here, ahead, length = ahead, here, following
-
-
-def _fill(source: BinaryIO, buffer: memoryview) -> int:
-    """Reads until the buffer is full or the stream ends; a pipe gives less at a time."""
-    filled = 0
-    while filled < len(buffer):
-        count = source.readinto(buffer[filled:])  # type: ignore[attr-defined]
-        if not count:
-            break
-        filled += count
-    return filled
-
-
-def _read(source: BinaryIO, length: int) -> bytes:
-    """`length` bytes, or fewer where the stream ends before."""
-    buffer = bytearray(length)
-    return bytes(buffer[: _fill(source, memoryview(buffer))])
-
-
-def _write(target: BinaryIO, data: memoryview) -> None:
-    written = 0
-    while written < len(data):
-        written += target.write(data[written:])
-
-
-@contextmanager
-def _whole(target: Path) -> Iterator[BinaryIO]:
-    """A file that takes the target's place when all went well, and is gone when it didn't."""
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "wb", buffering=0) as writer:
-            yield writer
-        part.replace(target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise

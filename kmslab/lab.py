@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import hashlib
+import os
 import secrets
 import shutil
 import tempfile
@@ -45,6 +46,7 @@ class Lab:
 
     def __init__(self, path: str | Path | None = None, *, seed: int | None = None) -> None:
         self._temporary = path is None
+        self._process = os.getpid()
         self.path = _folder(path)
         try:
             self._rooms = _rooms(self.path, seed)
@@ -94,7 +96,7 @@ class Lab:
         self._remove()
 
     def _remove(self) -> None:
-        if self._temporary:
+        if self._temporary and os.getpid() == self._process:  # not a child that was forked
             shutil.rmtree(self.path, ignore_errors=True)
 
     def __enter__(self) -> Lab:
@@ -126,7 +128,9 @@ def _rooms(folder: Path, seed: int | None) -> Rooms:
     store = Store(folder / "records.sqlite")
     try:
         settings = Settings(store, seed)
-        return Rooms(store, Fleet.open(folder / "hsms"), settings)
+        fleet = Fleet.open(folder / "hsms", made=settings.has_fleet)
+        settings.note_fleet()
+        return Rooms(store, fleet, settings)
     except BaseException:
         store.close()
         raise

@@ -54,6 +54,15 @@ class Settings:
             (by.total_seconds(),),
         )
 
+    @property
+    def has_fleet(self) -> bool:
+        """Whether the lab's HSMs were made already."""
+        return self._get("fleet") == "made"
+
+    def note_fleet(self) -> None:
+        """Remembers that the lab's HSMs were made."""
+        self._store.write("INSERT OR IGNORE INTO lab VALUES ('fleet', 'made')")
+
     def new_id(self) -> str:
         """A UUID for a new key; inside a transaction. A seeded lab repeats its ids."""
         return str(uuid.UUID(bytes=self._new("key")[:16], version=4))
@@ -62,11 +71,10 @@ class Settings:
         """64 hexadecimal digits for a new backing key, as KMS names key material."""
         return self._new("material").hex()
 
-    def event_ids(self) -> tuple[str, str]:
-        """The UUIDs of the next request and of its event."""
+    def new_request_id(self) -> str:
+        """The UUID of the request that is about to be recorded."""
         number = 0 if self.seed is None else self._calls() + 1
-        request, event = (self._bytes(kind, number)[:16] for kind in ("request", "event"))
-        return str(uuid.UUID(bytes=request, version=4)), str(uuid.UUID(bytes=event, version=4))
+        return str(uuid.UUID(bytes=self._bytes("request", number)[:16], version=4))
 
     def _calls(self) -> int:
         row = self._store.row("SELECT max(number) FROM event")

@@ -9,7 +9,7 @@ exported key tokens, which nothing but an HSM of the lab opens.
     kms_key       a KMS key and its state                      one row a key
     backing_key   one generation of its material, as a token   one row a rotation
     alias         a name for a key
-    event         what CloudTrail recorded, as JSON            one row a call
+    event         what is kept of a call for CloudTrail        one row a call
 """
 
 from __future__ import annotations
@@ -43,7 +43,12 @@ MIGRATIONS = (
         PRIMARY KEY (account, region, name)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX alias_of_key ON alias (account, region, key_id, name);
-    CREATE TABLE event (number INTEGER PRIMARY KEY, record TEXT NOT NULL) STRICT;
+    CREATE TABLE event (
+        number INTEGER PRIMARY KEY, request_id TEXT NOT NULL, time REAL NOT NULL,
+        service TEXT NOT NULL, operation TEXT NOT NULL, region TEXT NOT NULL,
+        recipient TEXT NOT NULL, user_agent TEXT NOT NULL, identity TEXT NOT NULL,
+        resources TEXT NOT NULL, details TEXT NOT NULL
+    ) STRICT;
     """,
 )
 WAIT_SECONDS = 30.0  # how long a write waits for another process's write

@@ -262,3 +262,33 @@ def test_importing_kmslab_does_not_load_pkcs11() -> None:
     code = "import kmslab, sys; print('pkcs11' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_a_lab_whose_hsms_are_gone_says_so_and_makes_no_others(tmp_path: Path) -> None:
+    with Lab(tmp_path) as lab:
+        lab.client("kms").create_key()
+    (tmp_path / "hsms").rename(tmp_path / "taken")
+    with pytest.raises(StoreError, match="the lab's HSMs are gone"):
+        Lab(tmp_path)
+    assert not (tmp_path / "hsms").exists()
+    (tmp_path / "taken").rename(tmp_path / "hsms")
+    with Lab(tmp_path) as lab:
+        key = lab.client("kms").list_keys()["Keys"][0]["KeyId"]
+        assert lab.client("kms").encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+
+
+def test_a_forked_child_that_ends_leaves_its_parents_lab_alone() -> None:
+    program = """
+import os, sys
+from kmslab import Lab
+lab = Lab()
+kms = lab.client("kms")
+key = kms.create_key()["KeyMetadata"]["KeyId"]
+if not (child := os.fork()):
+    sys.exit()
+os.waitpid(child, 0)
+assert lab.path.exists()
+assert kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -5,11 +5,10 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Iterator
-from typing import Any
 
+from kmslab.cloudtrail.events import Event, read_events
 from kmslab.store import Store
 
-Event = dict[str, Any]
 _COLUMNS = ("eventTime", "eventName", "user", "key", "context", "error")
 
 
@@ -22,8 +21,7 @@ class Trail:
     @classmethod
     def read(cls, store: Store) -> Trail:
         """All events of a lab."""
-        rows = store.rows("SELECT record FROM event ORDER BY number")
-        return cls([json.loads(record) for (record,) in rows])
+        return cls(read_events(store))
 
     def tail(self, count: int = 5) -> Trail:
         """The newest events."""

@@ -33,13 +33,20 @@ class Fleet:
         self.hsms = tuple(hsms)
 
     @classmethod
-    def open(cls, folder: Path) -> Fleet:
-        """Switches on the HSMs in `folder`; makes them first where there are none."""
+    def open(cls, folder: Path, *, made: bool = False) -> Fleet:
+        """Switches on the HSMs in `folder`; makes them first where there are none.
+
+        `made`: they were made before. If they are gone, `StoreError`: no other HSM opens the
+        tokens that are left.
+        """
         try:
             with _alone(folder.parent):
+                if made and not folder.exists():
+                    raise StoreError(f"the lab's HSMs are gone: {folder}; its keys went with them")
                 if not folder.exists():
                     _make(folder)
-            return cls([HsmSession(Device(folder / name)) for name in NAMES])
+                # A login writes to the token, and another process would read half of it.
+                return cls([HsmSession(Device(folder / name)) for name in NAMES])
         except (OSError, ValueError) as error:
             raise StoreError(f"the HSMs of {folder} can't be opened: {error}") from error
 

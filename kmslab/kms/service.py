@@ -5,7 +5,7 @@
 3 authorize  may this caller do that with them?        everyone's own account only, so far
 4 state      is the key in a state that allows it?     below
 5 perform    the operation itself                      kms/operations.py says where
-6 record     what CloudTrail keeps of it               cloudtrail/events.py
+6 record     what CloudTrail keeps of it               cloudtrail/recorder.py
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from botocore.model import ServiceModel
 
 from kmslab.aws.call import Answer, Call
 from kmslab.aws.validation import validate
-from kmslab.cloudtrail.events import Recorder
+from kmslab.cloudtrail.recorder import Recorder
 from kmslab.errors import AwsError, HsmError, StoreError
 from kmslab.kms.keys import Key
 from kmslab.kms.operations import OPERATIONS, Operation
@@ -60,7 +60,7 @@ class Kms:
                 f"kmslab does not answer kms:{call.operation} yet, only {', '.join(OPERATIONS)}.",
             )
         for name in operation.not_yet:
-            if call.parameters.get(name) is not None:
+            if call.parameters.get(name) not in (None, False):
                 raise AwsError(
                     "UnsupportedOperationException",
                     f"kmslab does not answer the parameter {name} of {call.operation} yet.",
