@@ -4,7 +4,7 @@
 
 letter.txt   a letter to a patient, shorter than 4,096 bytes
 visits.csv   a table of 400 visits, longer than that
-xray.png     a picture of 1,600 × 1,200 points that looks a little like an X-ray of a chest
+xray.png     a picture of 1,600 by 1,200 points that looks a little like an X-ray of a chest
 """
 
 from __future__ import annotations
