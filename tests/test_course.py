@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from kmslab.course import doctor, lessons
+from kmslab.command import doctor, lessons
 
 ROOT = Path(__file__).resolve().parents[1]
 # .venv's Python: the real one, except that it must not say where the real packages are.
@@ -397,7 +397,7 @@ def test_a_folder_that_cannot_be_made_is_one_line(ready: Path) -> None:
 @pytest.mark.parametrize("command", ["lessons.py copy", "doctor.py line softhsm2"])
 def test_lessons_and_doctor_need_the_standard_library_only(tree: Path, command: str) -> None:
     name, *arguments = command.split()
-    program = [sys.executable, "-S", "-E", str(tree / "kmslab/course" / name), *arguments]
+    program = [sys.executable, "-S", "-E", str(tree / "kmslab/command" / name), *arguments]
     subprocess.run(program, check=True, capture_output=True)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kmslab.course import refresh
+from kmslab.command import refresh
 
 LESSONS = refresh.lessons()
 pytestmark = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from kmslab.course import refresh
+from kmslab.command import refresh
 
 LOAD = re.compile(r"# %load (solutions/(\d\d)_(\d)\.py)")
 

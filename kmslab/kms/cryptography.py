@@ -8,7 +8,7 @@ from kmslab.aws.call import Output
 from kmslab.errors import AwsError, HsmRefused
 from kmslab.kms import keys
 from kmslab.kms.ciphertext import BadBlob, Ciphertext, additional_data
-from kmslab.kms.keys import SYMMETRIC, Key
+from kmslab.kms.key import SYMMETRIC, Key
 from kmslab.kms.request import Request, Rooms
 
 Context = Mapping[str, str]

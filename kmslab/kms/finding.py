@@ -8,7 +8,7 @@ from kmslab.aws.call import Call
 from kmslab.errors import AwsError
 from kmslab.kms import aliases, keys, names
 from kmslab.kms.ciphertext import BadBlob, Ciphertext
-from kmslab.kms.keys import Key
+from kmslab.kms.key import Key
 from kmslab.kms.request import Rooms
 
 Finder = Callable[[Rooms, Call], tuple[Key, ...]]

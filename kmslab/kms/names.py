@@ -7,7 +7,7 @@ import re
 from kmslab.aws.call import Call
 from kmslab.errors import AwsError
 from kmslab.kms import aliases, keys
-from kmslab.kms.keys import Key
+from kmslab.kms.key import KEY_ID, Key
 from kmslab.kms.request import Rooms
 
 _ARN = re.compile(r"arn:aws:kms:([^:]*):(\d{12}):(key|alias)/(.+)", re.ASCII)
@@ -24,7 +24,7 @@ def resolve(rooms: Rooms, call: Call, name: str, aliases_too: bool) -> Key:
         return _by_arn(rooms, call, name, aliases_too)
     if aliases_too and name.startswith("alias/"):
         return _by_alias(rooms, call, name)
-    if not keys.KEY_ID.fullmatch(name):
+    if not KEY_ID.fullmatch(name):
         raise AwsError("NotFoundException", f"Invalid keyId '{name}'")
     return _by_id(rooms, call, name)
 

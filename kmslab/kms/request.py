@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kmslab.aws.call import Call
+from kmslab.kms.key import Key
 from kmslab.settings import Settings
 from kmslab.store import Store
 
 if TYPE_CHECKING:
     from kmslab.hsm.fleet import Fleet
-    from kmslab.kms.keys import Key
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from kmslab.aws.call import Answer, Call
 from kmslab.aws.validation import validate
 from kmslab.cloudtrail.recorder import Recorder
 from kmslab.errors import AwsError, HsmError, StoreError
-from kmslab.kms.keys import Key
+from kmslab.kms.key import Key
 from kmslab.kms.operations import OPERATIONS, Operation
 from kmslab.kms.request import Request, Rooms
 

@@ -1,0 +1,1 @@
+"""What the script `course` calls: the doctor, the learner's copies, the refresh of outputs."""
