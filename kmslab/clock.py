@@ -21,7 +21,11 @@ class Clock:
         self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
     ) -> datetime:
         """Moves the clock forward and returns the new time; `ValueError` for a step back."""
-        self._settings.advance(timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds))
+        steps = {"days": days, "hours": hours, "minutes": minutes, "seconds": seconds}
+        for name, value in steps.items():
+            if not isinstance(value, int | float):
+                raise TypeError(f"{name}={value!r}: a number is due")
+        self._settings.advance(timedelta(**steps))
         return self.now()
 
     def __repr__(self) -> str:

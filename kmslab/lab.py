@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import atexit
 import hashlib
-import os
 import secrets
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +20,7 @@ from kmslab.kms.request import Rooms
 from kmslab.kms.service import Kms
 from kmslab.settings import Settings
 from kmslab.store import Store
+from kmslab.temporary import TemporaryFolder
 
 if TYPE_CHECKING:
     from kmslab.hsm.fleet import Fleet
@@ -45,9 +43,10 @@ class Lab:
     """
 
     def __init__(self, path: str | Path | None = None, *, seed: int | None = None) -> None:
-        self._temporary = path is None
-        self._process = os.getpid()
-        self.path = _folder(path)
+        if seed is not None and not isinstance(seed, int):
+            raise TypeError(f"seed={seed!r}: a whole number is due")
+        self._temporary = TemporaryFolder() if path is None else None
+        self.path = self._temporary.path if self._temporary else _folder(path)
         try:
             self._rooms = _rooms(self.path, seed)
         except BaseException:
@@ -96,8 +95,8 @@ class Lab:
         self._remove()
 
     def _remove(self) -> None:
-        if self._temporary and os.getpid() == self._process:  # not a child that was forked
-            shutil.rmtree(self.path, ignore_errors=True)
+        if self._temporary:
+            self._temporary.remove()
 
     def __enter__(self) -> Lab:
         return self
@@ -111,8 +110,8 @@ class Lab:
 
 
 def _folder(path: str | Path | None) -> Path:
-    if path is None:
-        return Path(tempfile.mkdtemp(prefix="kmslab-")).resolve()
+    if not isinstance(path, str | Path):
+        raise TypeError(f"path={path!r}: the name of a folder is due")
     folder = Path(path).expanduser().absolute()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

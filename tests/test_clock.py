@@ -89,3 +89,8 @@ def test_keys_and_events_have_the_labs_time(fresh: Lab) -> None:
 def test_the_repr_tells_the_time() -> None:
     with Lab(seed=3) as lab:
         assert repr(lab.clock) == "<Clock 2026-01-05 09:00:00 UTC>"
+
+
+def test_a_step_that_is_no_number_is_named(fresh: Lab) -> None:
+    with pytest.raises(TypeError, match="days='one': a number is due"):
+        fresh.clock.advance(days="one")  # type: ignore[arg-type]

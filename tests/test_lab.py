@@ -292,3 +292,10 @@ assert kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_arguments_of_the_wrong_kind_are_named() -> None:
+    with pytest.raises(TypeError, match="seed='x': a whole number is due"):
+        Lab(seed="x")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="path=5: the name of a folder is due"):
+        Lab(5)  # type: ignore[arg-type]
