@@ -137,6 +137,7 @@ def encrypt_stream(
     total: int | None = None,
 ) -> Header:
     """`encrypt_file` for open streams; `total` is only passed on to `progress`."""
+    _check(kms, context)
     data_key = kms.generate_data_key(
         KeyId=key_id, KeySpec="AES_256", EncryptionContext=dict(context or {})
     )
@@ -170,6 +171,7 @@ def decrypt_stream(
     Every frame is checked before it is written, but whether the stream was cut off shows only at
     its end: don't act on what came out before this returned.
     """
+    _check(kms, context)
     header, packed = Header.read(source)
     if context is not None and dict(context) != dict(header.context):
         raise EnvelopeError(f"expected the context {dict(context)}, the file has {header.context}")
@@ -201,6 +203,14 @@ def read_header(path: str | Path) -> Header:
     """The header of an encrypted file; nothing in it is proved until the file is decrypted."""
     with Path(path).open("rb") as source:
         return Header.read(source)[0]
+
+
+def _check(kms: Any, context: object) -> None:
+    """`EnvelopeError` for arguments that are often mixed up, before anything was done."""
+    if not hasattr(kms, "generate_data_key"):
+        raise EnvelopeError(f'{kms!r} is no client of KMS: lab.client("kms") is')
+    if context is not None and not isinstance(context, Mapping):
+        raise EnvelopeError(f"context={context!r}: a dict of texts is due")
 
 
 def _cipher(data_key: bytes) -> AESGCM:

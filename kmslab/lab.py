@@ -43,7 +43,7 @@ class Lab:
     """
 
     def __init__(self, path: str | Path | None = None, *, seed: int | None = None) -> None:
-        if seed is not None and not isinstance(seed, int):
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
             raise TypeError(f"seed={seed!r}: a whole number is due")
         self._temporary = TemporaryFolder() if path is None else None
         self.path = self._temporary.path if self._temporary else _folder(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -41,6 +42,8 @@ def write(target: BinaryIO, data: memoryview) -> None:
 @contextmanager
 def whole(target: Path) -> Iterator[BinaryIO]:
     """A file that takes the target's place when all went well, and is gone when it didn't."""
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "There is no such folder", str(target.parent))
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
     part = Path(name)
     try:

@@ -131,11 +131,14 @@ def test_as_committed_it_shows_its_pictures_and_no_missing_model(
     assert "model not found" not in page.locator("body").inner_text().lower()
 
 
-def test_all_cells_run_and_only_the_expected_ones_end_in_an_error(
+def test_all_cells_run_unfold_and_only_the_expected_ones_end_in_an_error(
     opened: tuple[Page, Seen],
 ) -> None:
     page, _ = opened
+    folded = page.locator(".jp-OutputPlaceholder")
+    expect(folded).to_have_count((ROOT / "notebooks" / LESSON).read_text().count("**Predict:**"))
     run_all(page)
+    expect(folded).to_have_count(0)
     tagged = (ROOT / "notebooks" / LESSON).read_text().count('"raises-exception"')
     errors = outputs(page).locator('[data-mime-type="application/vnd.jupyter.stderr"]')
     expect(errors).to_have_count(tagged)

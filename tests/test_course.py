@@ -7,6 +7,7 @@ environment and without network: `uv` and .venv's Python are small scripts there
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -281,6 +282,27 @@ def test_a_lesson_that_was_not_changed_is_updated(course: Path, mine: Path) -> N
     _edition(course, "third")
     lessons.copy(course, mine)
     assert "third" in (mine / LESSON).read_text()
+
+
+def test_a_lesson_that_was_run_and_saved_keeps_its_outputs_until_a_newer_edition(
+    course: Path, mine: Path
+) -> None:
+    def notebook(source: str, output: str) -> str:
+        cell = {"cell_type": "code", "source": [source], "outputs": [output]}
+        return json.dumps({"cells": [cell], "metadata": {"language_info": output}})
+
+    (course / LESSON).write_text(notebook("1 + 1", "3.11"))
+    lessons.copy(course, mine)
+    (mine / LESSON).write_text(notebook("1 + 1", "3.14"))
+    assert lessons.copy(course, mine) == []
+    assert "3.14" in (mine / LESSON).read_text()
+    (course / LESSON).write_text(notebook("1 + 2", "3.11"))
+    assert lessons.copy(course, mine) == []
+    assert (mine / LESSON).read_text() == (course / LESSON).read_text()
+    (mine / LESSON).write_text(notebook("1 + 2 + 3", "3.11"))
+    (course / LESSON).write_text(notebook("4", "3.11"))
+    assert len(lessons.copy(course, mine)) == 1
+    assert "1 + 2 + 3" in (mine / LESSON).read_text()
 
 
 def test_a_lesson_that_was_changed_is_kept_without_a_word(course: Path, mine: Path) -> None:

@@ -299,3 +299,29 @@ def test_a_full_disk_leaves_no_file(tmp_path: Path) -> None:
     assert run(FULL_DISK, tmp_path) == "OSError\n"
     assert (tmp_path / "secret").read_bytes() == b"kept"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["plain", "secret"]
+
+
+@pytest.mark.parametrize("context", ["patient=17", ["patient"], 17])
+def test_a_context_that_is_no_dict_is_named(
+    kms: Any, key: str, tmp_path: Path, context: Any
+) -> None:
+    (tmp_path / "plain").write_bytes(b"x")
+    with pytest.raises(EnvelopeError, match="a dict of texts is due"):
+        encrypt_file(kms, key, tmp_path / "plain", tmp_path / "sealed", context)
+    encrypt_file(kms, key, tmp_path / "plain", tmp_path / "sealed")
+    with pytest.raises(EnvelopeError, match="a dict of texts is due"):
+        decrypt_file(kms, tmp_path / "sealed", tmp_path / "opened", context)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["plain", "sealed"]
+
+
+def test_a_lab_in_place_of_its_client_is_named(lab: Lab, key: str, tmp_path: Path) -> None:
+    (tmp_path / "plain").write_bytes(b"x")
+    with pytest.raises(EnvelopeError, match="is no client of KMS"):
+        encrypt_file(lab, key, tmp_path / "plain", tmp_path / "sealed")
+
+
+def test_a_missing_target_folder_is_named(kms: Any, key: str, tmp_path: Path) -> None:
+    (tmp_path / "plain").write_bytes(b"x")
+    with pytest.raises(FileNotFoundError) as caught:
+        encrypt_file(kms, key, tmp_path / "plain", tmp_path / "nowhere" / "sealed")
+    assert caught.value.filename == str(tmp_path / "nowhere")

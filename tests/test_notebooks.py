@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import statistics
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,15 @@ def test_an_error_is_one_clean_line(path: Path) -> None:
 
 def test_the_file_is_in_its_normal_form(path: Path) -> None:
     assert refresh.render(refresh.normalise(refresh.read(path))) == path.read_text()
+
+
+def test_the_answer_to_a_prediction_is_folded(path: Path) -> None:
+    cells = refresh.read(path).cells
+    asked = [cell for before, cell in pairwise(cells) if refresh.PREDICT in before.source]
+    assert asked
+    for cell in asked:
+        assert cell.cell_type == "code"
+        assert cell.metadata.jupyter.outputs_hidden is True
 
 
 def test_the_links_of_the_head_are_right(path: Path) -> None:

@@ -21,9 +21,10 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         ('kms.encrypt(KeyId=key, Plaintext=letter)["CiphertextBlob"]', "does not open"),
         ('kms.encrypt(KeyId=key, Plaintext=b"x", EncryptionContext={"patient": "23", '
          '"kind": "letter"})["CiphertextBlob"]', "not the letter"),
-        ('"text"', "are bytes"),
+        ('"text"', "as bytes, not str"),
     ],
-    "00_2": [("0", "0 it is not"), ("len(lab.trail())", "it is not"), ('"5"', "a number is due")],
+    "00_2": [("0", "0 is not right"), ("len(lab.trail())", "is not right"),
+             ('"5"', "a number is due")],
     "05_1": [
         ('kms.generate_data_key(KeyId=key, KeySpec="AES_256", '
          'EncryptionContext={"table": "backup"})["CiphertextBlob"]', "had the plaintext"),
@@ -32,7 +33,7 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         ('kms.generate_data_key_without_plaintext(KeyId=key, KeySpec="AES_256")'
          '["CiphertextBlob"]', "does not open"),
     ],
-    "05_2": [('record["data"]', "are not the visits"), ("visits[:-1]", "are not the visits"),
+    "05_2": [('found["data"]', "are not the text"), ("visits", "are not the text"),
              ("kms.no_such_call()", "AttributeError"), ('b""', "empty")],
     "05_3": [
         ('record["key"]', "not moved"),
@@ -55,6 +56,7 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         ("(cut.write_bytes(raw[:300_000]), cut)[1]", "through a frame"),
         ("(cut.write_bytes(raw[1:]), cut)[1]", "its bytes are others"),
         ("7", "a path is due"),
+        ("folder / 'nothing'", "there is no file at nothing yet"),
     ],
     "06_3": [
         ("lambda kms, path, patient: (decrypt_file(kms, path, folder / 'o'), "

@@ -231,7 +231,7 @@ def test_a_trail_prints_one_line_an_event(lab: Lab, kms: Any, key: str) -> None:
     with refused("NotFoundException"):
         kms.encrypt(KeyId=UNKNOWN_ID, Plaintext=b"x")
     first, second = repr(lab.trail().tail(2)).splitlines()
-    assert "Encrypt  admin  " + key + '  {"a": "b"}' in first
+    assert f'Encrypt  admin  {key[:8]}…  {{"a": "b"}}' in first
     assert second.endswith("NotFoundException")
     assert repr(Trail([])) == "no events"
 

@@ -10,6 +10,7 @@ from kmslab.cloudtrail.events import Event, read_events
 from kmslab.store import Store
 
 _COLUMNS = ("eventTime", "eventName", "user", "key", "context", "error")
+_LEFT = 'style="text-align:left"'
 
 
 class Trail:
@@ -45,23 +46,30 @@ class Trail:
         return "\n".join(lines) or "no events"
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th scope='col'>{name}</th>" for name in _COLUMNS)
+        head = "".join(f'<th scope="col" {_LEFT}>{name}</th>' for name in _COLUMNS)
         body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(text)}</td>" for text in _row(event)) + "</tr>"
+            "<tr>"
+            + "".join(f"<td {_LEFT}>{html.escape(text)}</td>" for text in _row(event))
+            + "</tr>"
             for event in self._events
         )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _row(event: Event) -> tuple[str, ...]:
-    """The columns of one event as text."""
+    """The columns of one event as text; keys by the first eight digits of their ids."""
     parameters = event["requestParameters"] or {}
     context = [value for name, value in parameters.items() if name.endswith("ncryptionContext")]
     return (
-        event["eventTime"],
+        event["eventTime"].replace("T", " ").removesuffix("Z"),
         event["eventName"],
         event["userIdentity"]["userName"],
-        " → ".join(resource["ARN"].split("/")[-1] for resource in event["resources"]),
+        " → ".join(_short(resource["ARN"]) for resource in event["resources"]),
         " → ".join(json.dumps(each) for each in context),
         event.get("errorCode") or "",
     )
+
+
+def _short(arn: str) -> str:
+    key_id = arn.split("/")[-1]
+    return f"{key_id.removeprefix('mrk-')[:8]}…"

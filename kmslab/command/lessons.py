@@ -3,9 +3,11 @@
     lessons.py copy        brings my-lessons/ up to date with notebooks/
     lessons.py reset NN    puts the course's lesson NN back; the learner's is kept beside it
 
-A lesson (`NN_name.ipynb`) belongs to the learner once its bytes differ from the bytes last copied,
-whose SHA-256 is in `my-lessons/.copied.json`: from then on `copy` leaves it alone. Everything else
-(data/, solutions/, texts) is the course's and always brought up to date. Nothing is ever deleted.
+A lesson (`NN_name.ipynb`) belongs to the learner once its cells are others than those last copied,
+whose SHA-256 is in `my-lessons/.copied.json`: from then on `copy` leaves it alone. Only the cells'
+kinds and sources count: running a lesson and saving it is no change of it, and its outputs stay
+until the course has a newer one. Everything else (data/, solutions/, texts) is the course's and
+always brought up to date. Nothing is ever deleted.
 
 Needs the standard library only and starts at once: `./course lab` runs this file by itself.
 """
@@ -38,12 +40,10 @@ def copy(course: Path, mine: Path) -> list[str]:
             new, old = source.read_bytes(), _read(mine / name)
             if not _is_lesson(source, course):
                 _write(mine / name, new, old)
-            elif old in (None, new) or _hash(old) == copied.get(name):
+            elif old in (None, new):
                 _bring(mine, name, new, old, copied)
-            elif _hash(new) != copied.get(name):
-                told.append(
-                    f"{name}: yours is kept; the course has a newer one: ./course reset {name[:2]}"
-                )
+            elif copied.get(name) != _mark(new):
+                told += _renew(mine, name, new, old, copied)
     return told
 
 
@@ -59,7 +59,7 @@ def reset(course: Path, mine: Path, number: str) -> list[str]:
         copied, target = _read_record(mine), mine / name
         old = _read(target)
         told = [f"{name}: back to how it came"]
-        if old is not None and _hash(old) not in (_hash(new), copied.get(name)):
+        if old is not None and _cells(old) != _cells(new) and not _is_ours(old, name, copied):
             kept = _free_name(target)
             target.rename(kept)
             told.append(f"Yours is kept as: {kept.name}")
@@ -93,11 +93,21 @@ def _is_lesson(path: Path, course: Path) -> bool:
     return path.parent == course and _LESSON.fullmatch(path.name) is not None
 
 
+def _renew(
+    mine: Path, name: str, new: bytes, old: bytes | None, copied: dict[str, str]
+) -> list[str]:
+    """Takes the course's newer lesson where the learner changed nothing; returns what to tell."""
+    if _is_ours(old, name, copied):
+        _bring(mine, name, new, old, copied)
+        return []
+    return [f"{name}: yours is kept; the course has a newer one: ./course reset {name[:2]}"]
+
+
 def _bring(mine: Path, name: str, new: bytes, old: bytes | None, copied: dict[str, str]) -> None:
     """Writes a lesson of the course and records what was written."""
     _write(mine / name, new, old)
-    if copied.get(name) != _hash(new):
-        copied[name] = _hash(new)
+    if copied.get(name) != _mark(new):
+        copied[name] = _mark(new)
         _write(mine / RECORD, json.dumps(copied, indent=1, sort_keys=True).encode())
 
 
@@ -127,8 +137,23 @@ def _read_record(mine: Path) -> dict[str, str]:
     return record if isinstance(record, dict) else {}
 
 
-def _hash(data: bytes | None) -> str:
-    return hashlib.sha256(data or b"").hexdigest()
+def _mark(data: bytes) -> str:
+    """What is recorded of a lesson: the hash of its file, and the hash of its cells."""
+    return f"{hashlib.sha256(data).hexdigest()} {_cells(data)}"
+
+
+def _cells(data: bytes) -> str:
+    """A hash of the cells' kinds and sources; of all bytes where they are no notebook's."""
+    try:
+        cells = [(cell["cell_type"], "".join(cell["source"])) for cell in json.loads(data)["cells"]]
+    except (ValueError, KeyError, TypeError):
+        return hashlib.sha256(data).hexdigest()
+    return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
+
+
+def _is_ours(old: bytes | None, name: str, copied: dict[str, str]) -> bool:
+    """Whether the learner's copy has the cells that were last copied."""
+    return old is not None and copied.get(name, "").endswith(f" {_cells(old)}")
 
 
 def _free_name(target: Path) -> Path:

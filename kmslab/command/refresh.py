@@ -14,6 +14,7 @@ import json
 import re
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 _KEPT = ("tags", "slideshow")
+PREDICT = "**Predict:**"
 _AT_ONCE = 2
 
 
@@ -72,7 +74,15 @@ def normalise(notebook: Any) -> Any:
             if "data" in output:
                 output.data.pop(WIDGET, None)
                 output.metadata = nbformat.from_dict({})
+    hide_answers(notebook)
     return notebook
+
+
+def hide_answers(notebook: Any) -> None:
+    """Folds the output of each cell that follows a prediction; running the cell unfolds it."""
+    for before, cell in pairwise(notebook.cells):
+        if cell.cell_type == "code" and PREDICT in before.source:
+            cell.metadata.jupyter = nbformat.from_dict({"outputs_hidden": True})
 
 
 def render(notebook: Any) -> str:

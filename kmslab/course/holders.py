@@ -63,10 +63,11 @@ def table(rows: Sequence[tuple[str, ...]]) -> str:
         for row in rows
     )
     return (
-        f'<table style="border-collapse:collapse;color:{style.INK};background:{style.PAPER}">'
-        f'<caption style="text-align:left">Who holds what after each step</caption>'
+        f'<div style="overflow-x:auto"><table style="border-collapse:collapse;line-height:1.4;'
+        f'color:{style.INK};background:{style.PAPER}"><caption style="text-align:left;'
+        f'padding:0.4em 0.8em;background:{style.PAPER}">Who holds what after each step</caption>'
         f'<thead><tr><th scope="col" style="{cell}">after</th>{heads}</tr></thead>'
-        f"<tbody>{body}</tbody></table>"
+        f"<tbody>{body}</tbody></table></div>"
     )
 
 
@@ -85,15 +86,15 @@ def _rows(key: int, blob: bytes, data: int, sealed: int) -> tuple[tuple[str, ...
 
 @lru_cache
 def _icon(column: str) -> str:
-    sheet = Diagram(12, 12)
+    sheet = Diagram(14, 14)
     if column == "plaintext data key":
-        sheet.key((5.3, 6), color=style.DATA_KEY)
+        sheet.key((6.2, 7), color=style.DATA_KEY)
     elif column == "encrypted data key":
-        sheet.sealed((6, 5.5))
+        sheet.sealed((7, 6.5))
     elif column == "data":
-        sheet.page((6, 6))
+        sheet.page((7, 7))
     else:
-        sheet.hsm((1, 0.5), (10, 11), "")
-        sheet.key((5.3, 6.5))
+        sheet.hsm((0.8, 1), (12.4, 12), "")
+        sheet.key((6.2, 7.5))
     words = sheet.picture("").html()  # the column's name stands below it, so no words here
-    return words.replace("width:100%;max-width:120px", "width:64px;height:64px")
+    return words.replace("width:100%;max-width:140px", "width:64px;height:64px")

@@ -38,9 +38,11 @@ class Picture:
     def html(self) -> str:
         """The picture as HTML that needs nothing else."""
         data = base64.b64encode(self.data).decode()
+        narrow = f"min-width:{min(self.width, 600)}px;" if self.width > 400 else ""
         return (
-            f'<img src="data:{self.type};base64,{data}" alt="{html.escape(self.alt)}" '
-            f'style="width:100%;max-width:{self.width}px">'
+            f'<div style="overflow-x:auto"><img src="data:{self.type};base64,{data}" '
+            f'alt="{html.escape(self.alt)}" '
+            f'style="width:100%;{narrow}max-width:{self.width}px"></div>'
         )
 
     def _repr_html_(self) -> str:

@@ -34,7 +34,7 @@ class _Pictured(ipywidgets.VBox):
 class Stepper(_Pictured):
     """A story to walk through; `value` is the step, from 1.
 
-    With the mouse: Back and Next. With the keyboard: the arrow keys in the field between them. (A
+    With the mouse: Back and Next. With the keyboard: arrow up and down in the field between. (A
     number field, because JupyterLab takes the arrow keys away from lists and radio buttons, and
     ipywidgets' slider has no name that a screen reader could say.)
     """
@@ -48,8 +48,16 @@ class Stepper(_Pictured):
         self.field.style.description_width, self.field.layout.width = "initial", "8em"
         self.back = ipywidgets.Button(description="Back", icon="arrow-left")
         self.forth = ipywidgets.Button(description="Next", icon="arrow-right")
+        self.back.layout.width = self.forth.layout.width = "7em"
         self.view = ipywidgets.HTML()
-        row = ipywidgets.HBox([self.back, self.field, ipywidgets.Label(f"of {last}"), self.forth])
+        row = ipywidgets.HBox(
+            [
+                self.back,
+                self.field,
+                ipywidgets.Label(f"of {last}", layout={"min_width": "3em"}),
+                self.forth,
+            ]
+        )
         super().__init__([row, self.view])
         traitlets.link((self, "value"), (self.field, "value"))
         self.back.on_click(lambda _: self._go(-1))
@@ -78,7 +86,6 @@ class Stepper(_Pictured):
         self.value = min(max(self.value + by, 1), len(self.story.steps))
 
     def _show(self, number: int) -> None:
-        self.back.disabled, self.forth.disabled = number == 1, number == len(self.story.steps)
         self.view.value = self.story.html(number)
 
     def __repr__(self) -> str:

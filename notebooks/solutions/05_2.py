@@ -1,3 +1,3 @@
-opened = kms.decrypt(CiphertextBlob=record["key"], EncryptionContext=record["context"])
-answer = AESGCM(opened["Plaintext"]).decrypt(record["nonce"], record["data"], None)
-check.lesson05.ex2(visits, answer)
+opened = kms.decrypt(CiphertextBlob=found["key"], EncryptionContext=found["context"])
+answer = AESGCM(opened["Plaintext"]).decrypt(found["nonce"], found["data"], None)
+check.lesson05.ex2(lab, found, answer)

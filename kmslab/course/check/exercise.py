@@ -85,7 +85,7 @@ def need(condition: object, reason: str) -> None:
 def need_bytes(answer: object, what: str) -> bytes:
     """The answer as bytes, or `NotYet`."""
     if not isinstance(answer, bytes):
-        raise NotYet(f"{what} are bytes, and this is a {type(answer).__name__}")
+        raise NotYet(f"{what} is due, as bytes, not {type(answer).__name__}")
     return answer
 
 

@@ -24,13 +24,13 @@ def ex1(kms: Any, letter: bytes, answer: object) -> str:
 
 
 @exercise(
-    "count the events in lab.trail() that have an errorCode, and set answer to that number.",
-    'an event is a dict; a refused one has "errorCode" in it.',
-    'sum("errorCode" in event for event in lab.trail())',
+    "set answer to the number of refused calls, counted by Python.",
+    "print an event that was refused and one that was not: which member has only the first one?",
+    'a refused event has "errorCode" in it; count those in a loop over lab.trail().',
 )
 def ex2(lab: Lab, answer: object) -> str:
     """How many calls were refused so far."""
-    need(isinstance(answer, int), f"a number is due here, and this is a {type(answer).__name__}")
+    need(isinstance(answer, int), f"a number is due, not {type(answer).__name__}")
     refused = [event for event in lab.trail() if "errorCode" in event]
-    need(answer == len(refused), f"{answer} it is not, out of {len(lab.trail())} events")
+    need(answer == len(refused), f"{answer} is not right; there are {len(lab.trail())} events")
     return "refused calls are recorded too: that is how a thief who tries is noticed"

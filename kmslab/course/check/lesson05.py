@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from typing import Any
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kmslab.course.check.exercise import exercise, need, need_bytes, opened
 from kmslab.lab import Lab
 
+Record = dict[str, Any]
 BACKUP = {"table": "backup"}
+
+
+def found(lab: Lab, key: str) -> Record:
+    """A record as another program stored it: nobody knows its text before KMS was asked."""
+    context = {"table": "found"}
+    made = lab.client("kms").generate_data_key(
+        KeyId=key, KeySpec="AES_256", EncryptionContext=context
+    )
+    nonce, text = os.urandom(12), f"The safe is behind picture {secrets.randbelow(1000)}."
+    data = AESGCM(made["Plaintext"]).encrypt(nonce, text.encode(), None)
+    return {"key": made["CiphertextBlob"], "context": context, "nonce": nonce, "data": data}
 
 
 @exercise(
@@ -30,15 +46,17 @@ def ex1(lab: Lab, answer: object) -> str:
 
 
 @exercise(
-    "set answer to the visits, as bytes, from nothing but `record`.",
-    "first let KMS open record['key']; the context is the one in record['context'].",
-    "AESGCM(data_key).decrypt(record['nonce'], record['data'], None)",
+    "set answer to the text in `found`, as bytes.",
+    "first let KMS open found['key']; the context is the one in found['context'].",
+    "AESGCM(data_key).decrypt(found['nonce'], found['data'], None)",
 )
-def ex2(visits: bytes, answer: object) -> str:
-    """The visits, read from a stored record."""
-    text = need_bytes(answer, "the visits")
+def ex2(lab: Lab, found: Record, answer: object) -> str:
+    """The text of a record that somebody else stored."""
+    text = need_bytes(answer, "the text")
     need(text != b"", "this is empty")
-    need(text == visits, f"these {len(text):,} bytes are not the visits")
+    data_key = opened(lab.client("kms"), found["key"], found["context"])
+    right = AESGCM(data_key).decrypt(found["nonce"], found["data"], None)
+    need(text == right, f"these {len(text):,} bytes are not the text")
     return "whoever may call Decrypt with the KMS key can do this, and nobody else"
 
 
@@ -47,7 +65,7 @@ def ex2(visits: bytes, answer: object) -> str:
     "Decrypt and Encrypt would do, but then your program holds the plaintext data key.",
     "kms.re_encrypt(CiphertextBlob=…, SourceEncryptionContext=…, DestinationKeyId=archive, …)",
 )
-def ex3(lab: Lab, record: dict[str, Any], archive: str, answer: object) -> str:
+def ex3(lab: Lab, record: Record, archive: str, answer: object) -> str:
     """A data key moved to another KMS key inside KMS."""
     kms, blob = lab.client("kms"), need_bytes(answer, "an encrypted data key")
     need(blob != record["key"], "this is the record's own encrypted data key, not moved yet")
