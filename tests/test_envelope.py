@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from expect import UNKNOWN_ID, refused, run
 
-from kmslab import envelope
+from kmslab import Lab, envelope
 from kmslab.envelope import (
     Header,
     decrypt_file,
