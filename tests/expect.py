@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from pkcs11 import Attribute, KeyType, ObjectClass
 
 import kmslab
 
@@ -59,3 +60,17 @@ def run(code: str, *arguments: object, **more: Any) -> str:
 def files(folder: Path) -> dict[Path, bytes]:
     """Every file below a folder, and its bytes."""
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def known_key(session: Any, value: bytes, **capabilities: bool) -> Any:
+    """A key whose bytes are known, as an object of this session."""
+    template = {
+        Attribute.CLASS: ObjectClass.SECRET_KEY,
+        Attribute.KEY_TYPE: KeyType.AES,
+        Attribute.VALUE: value,
+        Attribute.TOKEN: False,
+        Attribute.SENSITIVE: False,
+        Attribute.EXTRACTABLE: True,
+        **{Attribute[name]: allowed for name, allowed in capabilities.items()},
+    }
+    return session.create_object(template)

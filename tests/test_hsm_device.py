@@ -12,6 +12,7 @@ from typing import Any
 import pkcs11
 import pytest
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap
+from expect import known_key
 from pkcs11 import Attribute, GCMParams, KeyType, Mechanism, ObjectClass
 
 from kmslab import Lab
@@ -29,20 +30,6 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with device.user() as session:
         yield session
     device.switch_off()
-
-
-def known_key(session: Any, value: bytes, **capabilities: bool) -> Any:
-    """A key whose bytes are known, as an object of this session."""
-    template = {
-        Attribute.CLASS: ObjectClass.SECRET_KEY,
-        Attribute.KEY_TYPE: KeyType.AES,
-        Attribute.VALUE: value,
-        Attribute.TOKEN: False,
-        Attribute.SENSITIVE: False,
-        Attribute.EXTRACTABLE: True,
-        **{Attribute[name]: allowed for name, allowed in capabilities.items()},
-    }
-    return session.create_object(template)
 
 
 # McGrew and Viega, "The Galois/Counter Mode of Operation (GCM)", appendix B, cases 13 to 16

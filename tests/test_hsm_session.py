@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from expect import known_key
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
 from pkcs11.exceptions import (
     AttributeReadOnly,
@@ -30,16 +31,7 @@ EVERY_HSM = pytest.mark.parametrize("number", [0, 1, 2])
 
 def readable_key(hsm: HsmSession, value: bytes = BACKING) -> Any:
     """A key that may be read, made by the crypto user."""
-    return hsm._on().create_object(
-        {
-            Attribute.CLASS: ObjectClass.SECRET_KEY,
-            Attribute.KEY_TYPE: KeyType.AES,
-            Attribute.VALUE: value,
-            Attribute.TOKEN: False,
-            Attribute.SENSITIVE: False,
-            Attribute.EXTRACTABLE: True,
-        }
-    )
+    return known_key(hsm._on(), value)
 
 
 def known_token(hsm: HsmSession) -> bytes:
