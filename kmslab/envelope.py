@@ -175,14 +175,7 @@ def decrypt_stream(
     header, packed = Header.read(source)
     if context is not None and dict(context) != dict(header.context):
         raise EnvelopeError(f"expected the context {dict(context)}, the file has {header.context}")
-    expected = {"KeyId": key_id} if key_id else {}
-    cipher = _cipher(
-        kms.decrypt(
-            CiphertextBlob=header.encrypted_data_key,
-            EncryptionContext=dict(header.context),
-            **expected,
-        )["Plaintext"]
-    )
+    cipher = _opened(kms, header, key_id)
     out, done = memoryview(bytearray(header.frame_bytes)), len(packed)
     for number, (sealed, last) in enumerate(pieces(source, header.frame_bytes + TAG_BYTES)):
         data = out[: max(len(sealed) - TAG_BYTES, 0)]
@@ -213,7 +206,13 @@ def _check(kms: Any, context: object) -> None:
         raise EnvelopeError(f"context={context!r}: a dict of texts is due")
 
 
-def _cipher(data_key: bytes) -> AESGCM:
+def _opened(kms: Any, header: Header, key_id: str | None) -> AESGCM:
+    """The cipher of a header's data key, which KMS opens."""
+    data_key = kms.decrypt(
+        CiphertextBlob=header.encrypted_data_key,
+        EncryptionContext=dict(header.context),
+        **({"KeyId": key_id} if key_id else {}),
+    )["Plaintext"]
     if len(data_key) != _KEY_BYTES:
         raise EnvelopeError(f"the header is damaged: a data key of {len(data_key)} bytes")
     return AESGCM(data_key)
