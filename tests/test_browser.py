@@ -30,6 +30,10 @@ FLAGS = [
     "--disable-dev-shm-usage",
 ]
 LESSON = "06_envelope_encryption.ipynb"
+pytestmark = pytest.mark.skipif(
+    chromium.find() is None and os.environ.get("CI") != "true",
+    reason="NO BROWSER TEST: there is no Chromium on this machine",
+)
 SECONDS = 1_000  # Playwright counts in milliseconds
 
 
@@ -103,9 +107,7 @@ class Seen:
 def opened(lab_url: str) -> Iterator[tuple[Page, Seen]]:
     """The lesson, opened and not run."""
     browser_path = chromium.find()
-    if browser_path is None:
-        assert os.environ.get("CI") != "true", "CI has no Chromium: the browser test must run there"
-        pytest.skip("NO BROWSER TEST: there is no Chromium on this machine")
+    assert browser_path, "CI has no Chromium: the browser test must run there"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
         page = browser.new_page(viewport={"width": 1300, "height": 1000})
