@@ -53,7 +53,8 @@ class Lab:
             self._remove()
             raise
         self._settings = self._rooms.settings
-        self._services: dict[str, Service] = {"kms": Kms(self._rooms, _model("kms"))}
+        self._models = loader()
+        self._services: dict[str, Service] = {"kms": Kms(self._rooms, self._model("kms"))}
         self._sessions: dict[str, boto3.Session] = {}
         self.clock = Clock(self._settings)
         self.admin = _admin(self._settings.account)
@@ -80,7 +81,9 @@ class Lab:
         """A `boto3.Session` of the account's admin, for libraries that want one."""
         if REGION not in self._sessions:
             secret = secrets.token_urlsafe(30)
-            self._sessions[REGION] = session(self.admin, REGION, self._services, secret)
+            self._sessions[REGION] = session(
+                self.admin, REGION, self._services, secret, self._models
+            )
         return self._sessions[REGION]
 
     def trail(self) -> Trail:
@@ -93,6 +96,9 @@ class Lab:
         self._rooms.fleet.switch_off()
         self._rooms.store.close()
         self._remove()
+
+    def _model(self, service: str) -> ServiceModel:
+        return ServiceModel(self._models.load_service_model(service, "service-2"), service)
 
     def _remove(self) -> None:
         if self._temporary:
@@ -139,7 +145,3 @@ def _admin(account: str) -> Principal:
     """The account's first user; its ids are made from the account's number."""
     tail = hashlib.sha256(account.encode()).hexdigest()[:16].upper()
     return Principal(account, "admin", f"AIDA{tail}", f"AKIA{tail}")
-
-
-def _model(service: str) -> ServiceModel:
-    return ServiceModel(loader().load_service_model(service, "service-2"), service)

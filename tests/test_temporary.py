@@ -5,10 +5,10 @@ from __future__ import annotations
 import signal
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from expect import start
 
 from kmslab.temporary import TemporaryFolder, sweep
 
@@ -20,19 +20,12 @@ sys.stdin.read()
 """
 
 
-@pytest.fixture(autouse=True)
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The temporary folder of this test, and of the processes that it starts."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", None)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("temporary")
 
 
 def holder() -> tuple[subprocess.Popen[str], Path]:
     """A process that holds a folder until its input ends, and the folder."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    process = start(HOLDER, stdin=subprocess.PIPE)
     assert process.stdout is not None
     return process, Path(process.stdout.readline().strip())
 

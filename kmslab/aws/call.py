@@ -13,6 +13,11 @@ Output = dict[str, Any]
 USER_AGENT = f"Boto3/{boto3.__version__}"
 
 
+def camel(name: str) -> str:
+    """A member's name as AWS's messages and CloudTrail write it: keyId for KeyId."""
+    return name[0].lower() + name[1:]
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Who calls: an IAM user of an account."""

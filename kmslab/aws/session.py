@@ -23,15 +23,19 @@ _FILES = ("config_file", "credentials_file")
 
 
 def session(
-    principal: Principal, region: str, services: dict[str, Service], secret: str
+    principal: Principal,
+    region: str,
+    services: dict[str, Service],
+    secret: str,
+    models: Loader,
 ) -> boto3.Session:
     """A `boto3.Session` of a principal whose clients are answered by the lab's services.
 
     `secret` stands where a secret access key would: nothing is signed in this process, since a
-    client is bound to its principal when it is made.
+    client is bound to its principal when it is made. `models` is what `loader` gave.
     """
     core = botocore.session.Session(session_vars=_without_environment())
-    core.register_component("data_loader", loader())
+    core.register_component("data_loader", models)
     # botocore puts its user agent together anew for every request; a given one saves 60 µs a call.
     core.set_default_client_config(
         Config(user_agent=USER_AGENT, ignore_configured_endpoint_urls=True)

@@ -50,8 +50,7 @@ def refuse_others(session: botocore.session.Session, known: str) -> None:
     def respond(model: OperationModel, **_: Any) -> tuple[AWSResponse, dict[str, Any]]:
         asked = f"{model.service_model.service_name}:{model.name}"
         message = f"kmslab does not answer {asked} yet, only {known}."
-        problem = {"Error": {"Code": "UnknownOperationException", "Message": message}}
-        return _response(400, problem, "")
+        return _refusal(AwsError("UnknownOperationException", message))
 
     session.register("before-call", respond)
 
@@ -60,9 +59,13 @@ def _send(service: Service, call: Call) -> tuple[AWSResponse, dict[str, Any]]:
     try:
         answered = service(call)
     except AwsError as error:
-        problem = {"Error": {"Code": error.code, "Message": error.message}}
-        return _response(error.status, problem, error.request_id)
+        return _refusal(error)
     return _response(200, answered.output, answered.request_id)
+
+
+def _refusal(error: AwsError) -> tuple[AWSResponse, dict[str, Any]]:
+    problem = {"Error": {"Code": error.code, "Message": error.message}}
+    return _response(error.status, problem, error.request_id)
 
 
 def _response(

@@ -18,7 +18,7 @@ from typing import Any
 
 from botocore.model import OperationModel, Shape
 
-from kmslab.aws.call import Parameters
+from kmslab.aws.call import Parameters, camel
 from kmslab.errors import AwsError
 
 _LENGTHS = ("string", "blob", "list", "map")
@@ -38,11 +38,11 @@ def _structure(shape: Shape, value: Any, path: str) -> Iterator[str]:
     prefix = f"{path}." if path else ""
     for name in shape.required_members:
         if value.get(name) is None:
-            yield _failure("Value null", prefix + _camel(name), "Member must not be null")
+            yield _failure("Value null", prefix + camel(name), "Member must not be null")
     for name, member in value.items():
         known = shape.members.get(name)
         if known is not None and member is not None:
-            yield from _check(known, member, prefix + _camel(name))
+            yield from _check(known, member, prefix + camel(name))
 
 
 def _check(shape: Shape, value: Any, path: str) -> Iterator[str]:
@@ -83,10 +83,6 @@ def _shown(shape: Shape, value: Any) -> str:
 
 def _failure(value: str, path: str, constraint: str) -> str:
     return f"{value} at '{path}' failed to satisfy constraint: {constraint}"
-
-
-def _camel(name: str) -> str:
-    return name[0].lower() + name[1:]
 
 
 @lru_cache

@@ -15,7 +15,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from kmslab.aws.call import Call, Output, Principal
+from kmslab.aws.call import Call, Output, Principal, camel
 from kmslab.errors import AwsError
 from kmslab.settings import Settings
 from kmslab.store import Store
@@ -41,7 +41,7 @@ class Recorder:
         shown = {name: output[name] for name in _SHOWN_ANSWERS.get(call.operation, ())}
         details = {
             "requestParameters": _parameters(call),
-            "responseElements": _camel(shown) or None,
+            "responseElements": _members(shown) or None,
         }
         if "KeyMaterialId" in output:
             details["additionalEventData"] = {"keyMaterialId": output["KeyMaterialId"]}
@@ -95,13 +95,13 @@ def _parameters(call: Call) -> dict[str, Any] | None:
     shown = {name: value for name, value in call.parameters.items() if name != "GrantTokens"}
     for name in _ALGORITHMS.get(call.operation, ()):
         shown.setdefault(name, "SYMMETRIC_DEFAULT")
-    return _camel(shown) or None
+    return _members(shown) or None
 
 
-def _camel(members: dict[str, Any]) -> dict[str, Any]:
+def _members(members: dict[str, Any]) -> dict[str, Any]:
     """CloudTrail begins AWS's member names with a small letter; dates are text; no bytes at all."""
     return {
-        name[0].lower() + name[1:]: _plain(name, value)
+        camel(name): _plain(name, value)
         for name, value in members.items()
         if not isinstance(value, bytes | bytearray)
     }
@@ -109,7 +109,7 @@ def _camel(members: dict[str, Any]) -> dict[str, Any]:
 
 def _plain(name: str, value: Any) -> Any:
     if isinstance(value, dict) and not name.endswith("Context"):
-        return _camel(value)
+        return _members(value)
     if isinstance(value, list | tuple):
         return [_plain(name, each) for each in value]
     if isinstance(value, datetime):

@@ -151,9 +151,9 @@ class Diagram:
     def picture(self, alt: str, kind: str = "svg") -> Picture:
         """The finished picture; `alt` says in words what it shows. `kind` is svg or png."""
         out = io.BytesIO()
-        date: dict[str, Any] = {"metadata": {"Date": None}} if kind == "svg" else {"dpi": 150}
+        how: dict[str, Any] = {"metadata": {"Date": None}} if kind == "svg" else {"dpi": 150}
         with mpl.rc_context(_SETTINGS):
-            self._figure.savefig(out, format=kind, **date)
+            self._figure.savefig(out, format=kind, **how)
         width = round(self._figure.get_figwidth() * 100)
         return Picture(out.getvalue(), alt, TYPES[f".{kind}"], width)
 

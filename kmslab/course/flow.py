@@ -34,18 +34,18 @@ _ALWAYS = "The KMS key stays in the HSM all the time."
 def story(header: Header, size: int, name: str = "X-ray") -> Story:
     """The six steps with the values of a learner's own file: its header, and its size in bytes."""
     blob = header.encrypted_data_key
-    frames = max(1, -(-size // header.frame_bytes))
+    count = max(1, -(-size // header.frame_bytes))
+    frames = f"{count} frame{'s' if count > 1 else ''}"
     context = ", ".join(f"{key} = {value}" for key, value in sorted(header.context.items()))
     texts = (
         f"Your program calls GenerateDataKey with the encryption context {context or '(none)'}. "
         f"KMS does not see the {name}.",
         f"KMS answers with 32 bytes of plaintext data key and the same key encrypted, {len(blob)} "
         f"bytes that begin {blob[:6].hex(' ')}. KMS keeps neither.",
-        f"AES-256-GCM turns {size:,} bytes into {frames} frame{'s' if frames > 1 else ''}, "
-        "in your program's memory.",
+        f"AES-256-GCM turns {size:,} bytes into {frames}, in your program's memory.",
         "From here on, nothing on this side can read the file.",
         f"The file on disk is a header of {len(header.pack())} bytes, which holds the encrypted "
-        f"data key, and then the {frames} frame{'s' if frames > 1 else ''}.",
+        f"data key, and then the {frames}.",
         f"KMS gets the {len(blob)} bytes of encrypted data key and the context, and returns the 32 "
         f"bytes that open the {name}; then they are dropped again.",
     )

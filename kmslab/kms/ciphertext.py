@@ -26,13 +26,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from kmslab.errors import AwsError
+
 HEADER = struct.Struct(">BB16s32s")
 _VERSION = 1
 _MULTI_REGION = "mrk-"
 
 
-class BadBlob(Exception):
-    """These bytes are no blob of this format."""
+class BadBlob(AwsError):
+    """These bytes are no blob of this format: to the client, like any other that doesn't open."""
+
+    def __init__(self) -> None:
+        super().__init__("InvalidCiphertextException")
 
 
 @dataclass(frozen=True, slots=True)

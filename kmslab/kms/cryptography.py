@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from kmslab.aws.call import Output
 from kmslab.errors import AwsError, HsmRefused
 from kmslab.kms import keys
-from kmslab.kms.ciphertext import BadBlob, Ciphertext, additional_data
+from kmslab.kms.ciphertext import Ciphertext, additional_data
 from kmslab.kms.key import SYMMETRIC, Key
 from kmslab.kms.request import Request, Rooms
 
@@ -33,7 +33,7 @@ def decrypt(request: Request) -> Output:
     InvalidCiphertextException with an empty message: why it failed would help an attacker.
     """
     _algorithm(request, "EncryptionAlgorithm")
-    blob = _unpack(request)
+    blob = Ciphertext.unpack(request.get("CiphertextBlob"))
     context = request.get("EncryptionContext", {})
     return {
         "KeyId": request.key.arn,
@@ -47,7 +47,7 @@ def re_encrypt(request: Request) -> Output:
     """ReEncrypt: from one key or context to another; the plaintext never leaves KMS."""
     _algorithm(request, "SourceEncryptionAlgorithm")
     _algorithm(request, "DestinationEncryptionAlgorithm")
-    (source, destination), blob = request.keys, _unpack(request)
+    (source, destination), blob = request.keys, Ciphertext.unpack(request.get("CiphertextBlob"))
     plaintext = _open(request.rooms, source, blob, request.get("SourceEncryptionContext", {}))
     context = request.get("DestinationEncryptionContext", {})
     return {
@@ -113,13 +113,6 @@ def _open(rooms: Rooms, key: Key, blob: Ciphertext, context: Context) -> bytes:
     try:
         return rooms.fleet.decrypt(token, blob.sealed, aad)
     except HsmRefused:
-        raise AwsError("InvalidCiphertextException") from None
-
-
-def _unpack(request: Request) -> Ciphertext:
-    try:
-        return Ciphertext.unpack(request.get("CiphertextBlob"))
-    except BadBlob:
         raise AwsError("InvalidCiphertextException") from None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from kmslab.aws.call import Call
 from kmslab.errors import AwsError
 from kmslab.kms import aliases, keys, names
-from kmslab.kms.ciphertext import BadBlob, Ciphertext
+from kmslab.kms.ciphertext import Ciphertext
 from kmslab.kms.key import Key
 from kmslab.kms.request import Rooms
 
@@ -59,10 +59,7 @@ def by_ciphertext(parameter: str) -> Finder:
     def find(rooms: Rooms, call: Call) -> tuple[Key, ...]:
         named = call.parameters.get(parameter)
         expected = named and names.resolve(rooms, call, named, aliases_too=True)
-        try:
-            blob = Ciphertext.unpack(call.parameters.get("CiphertextBlob", b""))
-        except BadBlob:
-            raise AwsError("InvalidCiphertextException") from None
+        blob = Ciphertext.unpack(call.parameters.get("CiphertextBlob", b""))
         if expected:
             if expected.key_id != blob.key_id:
                 raise AwsError("IncorrectKeyException", _WRONG_KEY)
