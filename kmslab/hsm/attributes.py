@@ -12,8 +12,9 @@ import ctypes
 from collections.abc import Mapping
 from typing import Any
 
-from pkcs11 import Attribute
+from pkcs11 import Attribute, ObjectClass
 from pkcs11.attributes import AttributeMapper
+from pkcs11.constants import DEFAULT
 
 Template = Mapping[Attribute, Any]
 
@@ -44,6 +45,18 @@ DOMAIN_KEY: Template = {
     Attribute.UNWRAP_TEMPLATE: _UNWRAPPED,
     **_FINAL,
 }
+# For private keys (RSA, elliptic curves), which must be able to decrypt: whatever is unwrapped with
+# this one must be a private key, so a secret key, the domain keys among them, never comes out.
+_UNWRAPPED_PRIVATE: Template = {
+    Attribute.CLASS: ObjectClass.PRIVATE_KEY,
+    Attribute.SENSITIVE: True,
+    Attribute.WRAP_WITH_TRUSTED: True,
+    **_FINAL,
+}
+PRIVATE_DOMAIN_KEY: Template = {
+    name: _UNWRAPPED_PRIVATE if name == Attribute.UNWRAP_TEMPLATE else value
+    for name, value in DOMAIN_KEY.items()
+}
 # The key that two security officers agree on to clone the domain key; lives for milliseconds.
 TRANSPORT_KEY: Template = {
     Attribute.PRIVATE: False,
@@ -64,6 +77,16 @@ BACKING_KEY: Template = {
     Attribute.WRAP_WITH_TRUSTED: True,
     **_FINAL,
 }
+# What C_UnwrapKey must not set on a private key, though python-pkcs11 does so for secret keys.
+PRIVATE_BACKING_KEY: Template = {
+    **BACKING_KEY,
+    Attribute.ENCRYPT: DEFAULT,
+    Attribute.WRAP: DEFAULT,
+    Attribute.VERIFY: DEFAULT,
+    Attribute.DERIVE: DEFAULT,
+}
+# A key pair that goes to the caller at once (GenerateDataKeyPair): the only readable kind.
+DATA_KEY_PAIR: Template = {Attribute.SENSITIVE: False, Attribute.EXTRACTABLE: True}
 DERIVED_KEY: Template = {Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False}
 
 
@@ -75,15 +98,23 @@ class _Attribute(ctypes.Structure):
 
 # What the pointers of a packed template point to, so they must stay.
 _FALSE, _TRUE = ctypes.c_ubyte(0), ctypes.c_ubyte(1)
+_PRIVATE_KEY = ctypes.c_ulong(ObjectClass.PRIVATE_KEY)
+
+
+def _value(value: Any) -> ctypes.c_ubyte | ctypes.c_ulong:
+    if isinstance(value, bool):
+        return _TRUE if value else _FALSE
+    if value is ObjectClass.PRIVATE_KEY:
+        return _PRIVATE_KEY
+    raise ValueError(f"a nested template takes True, False and PRIVATE_KEY, not {value!r}")
 
 
 def _pack_template(template: Template) -> bytes:
-    """An array of CK_ATTRIBUTE that are true or false, the only kind the lab's templates need."""
-    if not all(isinstance(value, bool) for value in template.values()):
-        raise ValueError(f"a nested template takes True and False, not {template!r}")
+    """An array of CK_ATTRIBUTE; of values, those that the lab's nested templates need."""
+    values = [(name, _value(value)) for name, value in template.items()]
     items = [
-        _Attribute(int(name), ctypes.addressof(_TRUE if value else _FALSE), 1)
-        for name, value in template.items()
+        _Attribute(int(name), ctypes.addressof(value), ctypes.sizeof(value))
+        for name, value in values
     ]
     return bytes((_Attribute * len(items))(*items))
 

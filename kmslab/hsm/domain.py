@@ -1,6 +1,9 @@
-"""The domain key: one AES-256 key that all HSMs of a fleet share and none ever shows.
+"""The domain keys: AES-256 keys that all HSMs of a fleet share and none ever shows.
 
-Cloning it to a new HSM, without it being outside an HSM in the clear at any time:
+There are two, since PKCS#11 ties what may be unwrapped to the key it is unwrapped with: one for
+secret keys, one for private keys (why, stands in attributes.py).
+
+Cloning one to a new HSM, without it being outside an HSM in the clear at any time:
 
     HSM a (security officer)                      HSM b (security officer)
     makes a P-256 key pair  ──── its point ────▶  makes a P-256 key pair
@@ -15,6 +18,9 @@ between them never leaves this function.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
 import pkcs11
@@ -22,48 +28,77 @@ from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
 from pkcs11.mechanisms import KDF
 from pkcs11.util.ec import encode_named_curve_parameters
 
-from kmslab.hsm.attributes import AGREEMENT_KEY, DOMAIN_KEY, TRANSPORT_KEY
+from kmslab.hsm.attributes import (
+    AGREEMENT_KEY,
+    DOMAIN_KEY,
+    PRIVATE_DOMAIN_KEY,
+    TRANSPORT_KEY,
+    Template,
+)
 from kmslab.hsm.device import Device
 
-LABEL = "domain key"
+FOR_SECRET_KEYS, FOR_PRIVATE_KEYS = "domain key", "domain key for private keys"
+_TEMPLATES: Mapping[str, Template] = MappingProxyType(
+    {FOR_SECRET_KEYS: DOMAIN_KEY, FOR_PRIVATE_KEYS: PRIVATE_DOMAIN_KEY}
+)
+_CAPABILITIES = MechanismFlag.WRAP | MechanismFlag.UNWRAP
 
 
-def make(device: Device) -> None:
-    """Makes a domain key in the first HSM of a fleet."""
+def supply(devices: Sequence[Device]) -> None:
+    """Gives a fleet the domain keys that it has not: to a new one both, to an old one the second.
+
+    The first HSM makes a key, each HSM clones it to the next; it is the last to have it, so what
+    was cut off by `kill -9` is done again.
+    """
+    if not _missing(devices[-1]):
+        return
+    _make(devices[0], _missing(devices[0]))
+    for source, target in pairwise(devices):
+        _clone(source, target, _missing(target))
+
+
+def find(session: pkcs11.Session, label: str = FOR_SECRET_KEYS) -> Any:
+    """A domain key's handle in this session's HSM: it can wrap and unwrap, and not be read."""
+    return session.get_key(label=label, object_class=ObjectClass.SECRET_KEY)
+
+
+def _missing(device: Device) -> list[str]:
+    with device.lock, device.user() as user:
+        names = {key[Attribute.LABEL] for key in user.get_objects({Attribute.TRUSTED: True})}
+    return [label for label in _TEMPLATES if label not in names]
+
+
+def _make(device: Device, labels: Sequence[str]) -> None:
     with device.lock, device.officer() as officer:
-        officer.generate_key(
-            KeyType.AES,
-            256,
-            store=True,
-            label=LABEL,
-            capabilities=MechanismFlag.WRAP | MechanismFlag.UNWRAP,
-            template=dict(DOMAIN_KEY),
-        )
+        for label in labels:
+            officer.generate_key(
+                KeyType.AES,
+                256,
+                store=True,
+                label=label,
+                capabilities=_CAPABILITIES,
+                template=dict(_TEMPLATES[label]),
+            )
 
 
-def clone(source: Device, target: Device) -> None:
-    """Gives `target` the domain key of `source`."""
+def _clone(source: Device, target: Device, labels: Sequence[str]) -> None:
+    """Gives `target` domain keys of `source`."""
     with source.lock, target.lock, source.officer() as giver, target.officer() as taker:
         giver_public, giver_private = _key_pair(giver)
         taker_public, taker_private = _key_pair(taker)
         sealing = _agree(giver_private, taker_public, MechanismFlag.WRAP)
         opening = _agree(taker_private, giver_public, MechanismFlag.UNWRAP)
-        wrapped = sealing.wrap_key(find(giver), mechanism=Mechanism.AES_KEY_WRAP)
-        opening.unwrap_key(
-            ObjectClass.SECRET_KEY,
-            KeyType.AES,
-            wrapped,
-            mechanism=Mechanism.AES_KEY_WRAP,
-            store=True,
-            label=LABEL,
-            capabilities=MechanismFlag.WRAP | MechanismFlag.UNWRAP,
-            template=dict(DOMAIN_KEY),
-        )
-
-
-def find(session: pkcs11.Session) -> Any:
-    """The domain key's handle in this session's HSM: it can wrap and unwrap, and not be read."""
-    return session.get_key(label=LABEL, object_class=ObjectClass.SECRET_KEY)
+        for label in labels:
+            opening.unwrap_key(
+                ObjectClass.SECRET_KEY,
+                KeyType.AES,
+                sealing.wrap_key(find(giver, label), mechanism=Mechanism.AES_KEY_WRAP),
+                mechanism=Mechanism.AES_KEY_WRAP,
+                store=True,
+                label=label,
+                capabilities=_CAPABILITIES,
+                template=dict(_TEMPLATES[label]),
+            )
 
 
 def _key_pair(officer: pkcs11.Session) -> tuple[Any, Any]:

@@ -11,15 +11,15 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
 from pkcs11.exceptions import PKCS11Error
 
 from kmslab.errors import FleetDown, HsmOff, HsmRefused, StoreError
-from kmslab.hsm import device, domain
+from kmslab.hsm import device, domain, outside, pairs, seeds
 from kmslab.hsm.device import Device
+from kmslab.hsm.kinds import Kind, NewKey
 from kmslab.hsm.session import HsmSession
 
 NAMES = ("hsm-a", "hsm-b", "hsm-c")
@@ -46,13 +46,31 @@ class Fleet:
                 if not folder.exists():
                     _make(folder)
                 # A login writes to the token, and another process would read half of it.
-                return cls([HsmSession(Device(folder / name)) for name in NAMES])
+                devices = [Device(folder / name) for name in NAMES]
+                domain.supply(devices)
+                return cls([HsmSession(device) for device in devices])
         except (OSError, ValueError) as error:
             raise StoreError(f"the HSMs of {folder} can't be opened: {error}") from error
 
-    def generate(self) -> bytes:
-        """Makes a backing key and returns its exported key token (40 bytes)."""
-        return self._serve(os.urandom(1), HsmSession.generate)
+    def generate(self, kind: Kind) -> NewKey:
+        """Makes a backing key: its exported key token and, of a pair, its public key."""
+        if kind.is_seed:
+            return self._serve(os.urandom(1), lambda hsm: seeds.generate(hsm, kind))
+        if kind.is_pair:
+            return self._serve(os.urandom(1), lambda hsm: pairs.generate(hsm, kind))
+        return NewKey(self._serve(os.urandom(1), lambda hsm: hsm.generate(kind)))
+
+    def admit(self, kind: Kind, material: bytes) -> bytes:
+        """Takes key material from outside in: a secret key's bytes, PKCS#8 or a seed."""
+        if kind.is_seed:
+            return self._serve(os.urandom(1), lambda hsm: seeds.seal(hsm, kind, material))
+        return self._serve(os.urandom(1), lambda hsm: hsm.admit(kind, material))
+
+    def generate_readable(self, kind: Kind) -> tuple[bytes, bytes]:
+        """A key pair that is not kept: private (PKCS#8) and public (SPKI), in DER."""
+        if kind.is_seed:
+            return outside.pair(kind, self.random(outside.SEED_BYTES[kind.family]))
+        return self._serve(os.urandom(1), lambda hsm: pairs.generate_readable(hsm, kind))
 
     def encrypt(self, token: bytes, plaintext: bytes, aad: bytes) -> bytes:
         """Seals a plaintext with the token's backing key; `aad` is covered by the tag."""
@@ -61,6 +79,35 @@ class Fleet:
     def decrypt(self, token: bytes, sealed: bytes, aad: bytes) -> bytes:
         """Opens a sealed message, or raises `HsmRefused`."""
         return self._serve(token, lambda hsm: hsm.decrypt(token, sealed, aad))
+
+    def sign(self, kind: Kind, token: bytes, scheme: str, digest_name: str, data: bytes) -> bytes:
+        """A signature. `data` is a digest made with `digest_name` or, of a seed, the message."""
+        if kind.is_seed:
+            return self._serve(token, lambda hsm: seeds.sign(hsm, kind, token, scheme, data))
+        return self._serve(
+            token, lambda hsm: pairs.sign(hsm, kind, token, scheme, digest_name, data)
+        )
+
+    def mac(self, kind: Kind, token: bytes, digest_name: str, message: bytes) -> bytes:
+        """HMAC of a message."""
+        return self._serve(token, lambda hsm: hsm.mac(kind, token, digest_name, message))
+
+    def decrypt_oaep(self, kind: Kind, token: bytes, digest_name: str, data: bytes) -> bytes:
+        """RSAES-OAEP; `HsmRefused` for whatever does not decrypt."""
+        return self._serve(token, lambda hsm: pairs.decrypt(hsm, kind, token, digest_name, data))
+
+    def agree(self, kind: Kind, token: bytes, point: bytes) -> bytes:
+        """ECDH with another public key (a point in a DER octet string): the raw shared secret."""
+        return self._serve(token, lambda hsm: pairs.agree(hsm, kind, token, point))
+
+    def decapsulate(self, kind: Kind, token: bytes, ciphertext: bytes) -> bytes:
+        """The shared secret of an ML-KEM ciphertext; `ValueError` where its length is wrong."""
+        return self._serve(token, lambda hsm: seeds.decapsulate(hsm, kind, token, ciphertext))
+
+    def forget(self, token: bytes) -> None:
+        """Destroys what the HSMs have in memory of a token that was deleted."""
+        for hsm in self.hsms:
+            hsm.forget(token)
 
     def random(self, length: int) -> bytes:
         """`length` random bytes made in an HSM."""
@@ -102,9 +149,7 @@ def _make(folder: Path) -> None:
     for name in NAMES:
         device.provision(draft / name)
     devices = [Device(draft / name) for name in NAMES]
-    domain.make(devices[0])
-    for source, target in pairwise(devices):
-        domain.clone(source, target)
+    domain.supply(devices)
     for each in devices:
         each.switch_off()
     draft.rename(folder)

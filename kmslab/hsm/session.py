@@ -1,7 +1,6 @@
-"""What one HSM does for KMS: it makes backing keys, and encrypts and decrypts with them.
+"""What one HSM does for KMS with secret keys: it makes them, encrypts, decrypts and makes MACs.
 
-    exported key token   a backing key (AES-256) wrapped under the domain key with AES Key Wrap
-                         (RFC 3394): 40 bytes that may lie anywhere; any HSM of the fleet opens it
+    exported key token   a backing key as it lies outside the HSM, see backing.py
     derived key          AES-256, made in the HSM from a backing key and a 16-byte nonce
     sealed message       nonce (16) │ IV (12) │ ciphertext (as long as the plaintext) │ tag (16)
 
@@ -19,20 +18,23 @@ sessions, as each draws its own.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import pkcs11
 from cachetools import LRUCache
-from pkcs11 import GCMParams, KeyType, Mechanism, MechanismFlag, ObjectClass
+from pkcs11 import GCMParams, KeyType, Mechanism, MechanismFlag
 from pkcs11.exceptions import PKCS11Error
 
 from kmslab.errors import HsmOff, HsmRefused
-from kmslab.hsm import attributes, domain
+from kmslab.hsm import attributes, backing, domain, mechanisms
 from kmslab.hsm.device import Device
+from kmslab.hsm.kinds import Kind
 
 MESSAGES_PER_NONCE = 1_000
 KEYS_AT_HAND = 4_096  # unwrapped backing keys, and as many derived keys, an HSM keeps at once
 NONCE_BYTES, IV_BYTES, TAG_BYTES = 16, 12, 16
+AES = Kind("AES", "DERIVE", 256)
 _LABEL = b"kmslab derived key"
 
 
@@ -53,7 +55,8 @@ class HsmSession:
         with device.lock:
             try:
                 self._session: pkcs11.Session | None = device.user()
-                self._domain_key = domain.find(self._session)
+                self._for_secret_keys = domain.find(self._session)
+                self._for_private_keys = domain.find(self._session, domain.FOR_PRIVATE_KEYS)
             except PKCS11Error as error:
                 raise HsmRefused(
                     f"{device.name} can't be used by its crypto user: {type(error).__name__}"
@@ -62,25 +65,32 @@ class HsmSession:
         self._derived = _KeyCache(KEYS_AT_HAND)  # (exported key token, nonce) → key
         self._nonces: LRUCache[bytes, tuple[bytes, int]] = LRUCache(KEYS_AT_HAND)
 
-    def generate(self) -> bytes:
-        """Makes a backing key; returns its exported key token, the only form that leaves."""
+    def generate(self, kind: Kind = AES) -> bytes:
+        """Makes a secret backing key; returns its exported key token, the only form that leaves."""
         with self.device.lock:
-            key = self._on().generate_key(
-                KeyType.AES,
-                256,
-                store=False,
-                capabilities=MechanismFlag.DERIVE,
-                template=dict(attributes.NEW_BACKING_KEY),
-            )
-            token: bytes = self._domain_key.wrap_key(key, mechanism=Mechanism.AES_KEY_WRAP)
+            key = backing.make_secret(self.pkcs11_session, kind)
+            token = self.wrap(kind, key)
             key.destroy()
             return token
+
+    def admit(self, kind: Kind, material: bytes) -> bytes:
+        """Takes key material from outside in; returns its exported key token."""
+        with self.device.lock:
+            key = backing.admit(self.pkcs11_session, kind, material)
+            token = self.wrap(kind, key)
+            key.destroy()
+            return token
+
+    def mac(self, kind: Kind, token: bytes, digest_name: str, message: bytes) -> bytes:
+        """HMAC of a message under the token's backing key."""
+        with self.device.lock:
+            return mechanisms.mac(self.handle(kind, token), digest_name, message)
 
     def encrypt(self, token: bytes, plaintext: bytes, aad: bytes) -> bytes:
         """AES-256-GCM under a key derived from the token's backing key; returns it sealed."""
         with self.device.lock:
             nonce = self._nonce(token)
-            iv = self._on().generate_random(IV_BYTES * 8)
+            iv = self.pkcs11_session.generate_random(IV_BYTES * 8)
             body: bytes = self._key(token, nonce).encrypt(
                 plaintext, mechanism=Mechanism.AES_GCM, mechanism_param=_gcm(iv, aad)
             )
@@ -105,18 +115,50 @@ class HsmSession:
     def random(self, length: int) -> bytes:
         """`length` bytes from the HSM's random generator."""
         with self.device.lock:
-            return self._on().generate_random(length * 8)
+            return self.pkcs11_session.generate_random(length * 8)
+
+    def handle(self, kind: Kind, token: bytes) -> Any:
+        """The backing key of a token, at hand or unwrapped now; for use under the HSM's lock."""
+        return self.at_hand(token, lambda: self._unwrap(kind, token))
+
+    def at_hand(self, token: bytes, load: Callable[[], Any]) -> Any:
+        """The key that was loaded for a token, or that `load` puts into the HSM now."""
+        self.pkcs11_session  # noqa: B018  raises HsmOff
+        key = self._backing.get(token)
+        if key is None:
+            key = self._backing[token] = load()
+        return key
+
+    def wrap(self, kind: Kind, key: Any) -> bytes:
+        """A key in this HSM as an exported key token."""
+        token: bytes = self._domain_key(kind).wrap_key(key, mechanism=backing.wrapping(kind))
+        return token
+
+    def forget(self, token: bytes) -> None:
+        """Destroys what is in the HSM's memory of a token: its backing key, what derives from it."""
+        with self.device.lock:
+            derived = [self._derived.pop(name) for name in list(self._derived) if name[0] == token]
+            backing_key = self._backing.pop(token, None)
+            self._nonces.pop(token, None)
+            for key in (*derived, *([backing_key] if backing_key else [])):
+                key.destroy()
 
     def switch_off(self) -> None:
         """Switches the HSM off; the keys in its memory are gone, the exported tokens are not."""
         with self.device.lock:
-            self._session = self._domain_key = None
+            self._session = self._for_secret_keys = self._for_private_keys = None
             self.device.switch_off()
 
-    def _on(self) -> pkcs11.Session:
+    @property
+    def pkcs11_session(self) -> pkcs11.Session:
+        """The crypto user's PKCS#11 session; `HsmOff` where the HSM is switched off."""
         if self._session is None:
             raise HsmOff(f"{self.device.name} is switched off")
         return self._session
+
+    def _domain_key(self, kind: Kind) -> Any:
+        secret = kind.family in ("AES", "HMAC")
+        return self._for_secret_keys if secret else self._for_private_keys
 
     def _nonce(self, token: bytes) -> bytes:
         nonce, left = self._nonces.get(token, (b"", 0))
@@ -127,10 +169,10 @@ class HsmSession:
 
     def _key(self, token: bytes, nonce: bytes) -> Any:
         """The derived key of a token and a nonce, at hand or made now."""
-        self._on()
+        self.pkcs11_session  # noqa: B018  raises HsmOff
         key = self._derived.get((token, nonce))
         if key is None:
-            key = self._unwrapped(token).derive_key(
+            key = self.handle(AES, token).derive_key(
                 KeyType.AES,
                 256,
                 mechanism=Mechanism.AES_ECB_ENCRYPT_DATA,
@@ -141,24 +183,11 @@ class HsmSession:
             self._derived[token, nonce] = key
         return key
 
-    def _unwrapped(self, token: bytes) -> Any:
-        """The backing key of a token, at hand or unwrapped now."""
-        key = self._backing.get(token)
-        if key is None:
-            try:
-                key = self._domain_key.unwrap_key(
-                    ObjectClass.SECRET_KEY,
-                    KeyType.AES,
-                    token,
-                    mechanism=Mechanism.AES_KEY_WRAP,
-                    store=False,
-                    capabilities=MechanismFlag.DERIVE,
-                    template=dict(attributes.BACKING_KEY),
-                )
-            except PKCS11Error as error:
-                raise HsmRefused("the key token does not open under the domain key") from error
-            self._backing[token] = key
-        return key
+    def _unwrap(self, kind: Kind, token: bytes) -> Any:
+        try:
+            return backing.unwrap(self._domain_key(kind), kind, token)
+        except PKCS11Error as error:
+            raise HsmRefused("the key token does not open under the domain key") from error
 
 
 def _gcm(iv: bytes, aad: bytes) -> GCMParams:

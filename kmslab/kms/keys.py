@@ -27,7 +27,7 @@ def create_key(request: Request) -> Output:
         state="Enabled",
         material_id=rooms.settings.new_material_id(),
     )
-    token = rooms.fleet.generate()
+    from kmslab.hsm.session import AES; token = rooms.fleet.generate(AES).token
     rooms.store.write(
         f"INSERT INTO kms_key ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
