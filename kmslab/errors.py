@@ -8,6 +8,7 @@
     │   ├── FleetDown           no HSM of the fleet is left
     │   └── HsmRefused          the HSM refused: a wrong tag, a broken token, a wrong PIN
     ├── StoreError          the lab's folder can't be made, read or written
+    │   └── StoreBusy           another process writes, and didn't end in time
     └── EnvelopeError       a file isn't what envelope encryption wrote, or was changed since
 
 boto3 turns an `AwsError` into its own typed exception, so a learner meets the other four only
@@ -54,6 +55,10 @@ class HsmRefused(HsmError):
 
 class StoreError(KmslabError):
     """The lab's folder can't be made, read or written."""
+
+
+class StoreBusy(StoreError):
+    """Another process writes to the lab's records, and did not end in time."""
 
 
 class EnvelopeError(KmslabError):

@@ -11,21 +11,22 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.model import ServiceModel
 
-from kmslab.aws.call import Principal, Service
+from kmslab.aws import regions
+from kmslab.aws.call import Call, Principal, Service
 from kmslab.aws.session import loader, session
 from kmslab.clock import Clock
+from kmslab.cloudtrail.recorder import Recorder
 from kmslab.cloudtrail.trail import Trail
 from kmslab.errors import StoreError
 from kmslab.kms.request import Rooms
 from kmslab.kms.service import Kms
+from kmslab.kms.service_keys import SERVICES, first_use
 from kmslab.settings import Settings
 from kmslab.store import Store
 from kmslab.temporary import TemporaryFolder
 
 if TYPE_CHECKING:
     from kmslab.hsm.fleet import Fleet
-
-REGION = "us-east-1"
 
 
 class Lab:
@@ -55,7 +56,7 @@ class Lab:
         self._settings = self._rooms.settings
         self._models = loader()
         self._services: dict[str, Service] = {"kms": Kms(self._rooms, self._model("kms"))}
-        self._sessions: dict[str, boto3.Session] = {}
+        self._session: boto3.Session | None = None
         self.clock = Clock(self._settings)
         self.admin = _admin(self._settings.account)
         atexit.register(self.close)
@@ -70,21 +71,38 @@ class Lab:
         """The HSMs that hold the lab's keys."""
         return self._rooms.fleet
 
-    def client(self, service: str) -> Any:
-        """A boto3 client, answered inside this process: no network, no AWS account."""
+    def client(self, service: str, region: str = regions.DEFAULT) -> Any:
+        """A boto3 client, answered inside this process: no network, no AWS account.
+
+        Keys of one Region are not seen in another; a multi-Region key is in several.
+        """
         if service not in self._services:
             known = ", ".join(sorted(self._services))
             raise ValueError(f"the lab has no service {service!r}; it has: {known}")
-        return self.session().client(service)
+        if region != regions.DEFAULT:
+            regions.check(region)
+        return self.session().client(service, region_name=region)
 
     def session(self) -> boto3.Session:
         """A `boto3.Session` of the account's admin, for libraries that want one."""
-        if REGION not in self._sessions:
+        if self._session is None:
             secret = secrets.token_urlsafe(30)
-            self._sessions[REGION] = session(
-                self.admin, REGION, self._services, secret, self._models
+            self._session = session(
+                self.admin, regions.DEFAULT, self._services, secret, self._models
             )
-        return self._sessions[REGION]
+        return self._session
+
+    def first_use(self, service: str, region: str = regions.DEFAULT) -> str:
+        """What happens in your account when a service first encrypts something of yours.
+
+        s3, ebs, secretsmanager and ssm make an AWS managed key under alias/aws/…; dynamodb uses a
+        key that AWS owns, of which you see nothing. Returns which kind of key it was.
+        """
+        if service not in SERVICES:
+            raise ValueError(f"service={service!r}: one of {', '.join(SERVICES)} is due")
+        call = Call(self.admin, "kms", "CreateKey", region, {})
+        first_use(self._rooms, call, SERVICES[service])
+        return "AWS owned key" if SERVICES[service].owned else f"alias/aws/{service}"
 
     def trail(self) -> Trail:
         """What CloudTrail recorded so far."""
@@ -112,7 +130,9 @@ class Lab:
 
     def __repr__(self) -> str:
         kind = "temporary" if self._temporary else str(self.path)
-        return f"<Lab {kind}, account {self.account}, {REGION}, {len(self.hsms.hsms)} HSMs>"
+        return (
+            f"<Lab {kind}, account {self.account}, {regions.DEFAULT}, {len(self.hsms.hsms)} HSMs>"
+        )
 
 
 def _folder(path: str | Path | None) -> Path:
@@ -135,7 +155,7 @@ def _rooms(folder: Path, seed: int | None) -> Rooms:
         settings = Settings(store, seed)
         fleet = Fleet.open(folder / "hsms", made=settings.has_fleet)
         settings.note_fleet()
-        return Rooms(store, fleet, settings)
+        return Rooms(store, fleet, settings, Recorder(store, settings))
     except BaseException:
         store.close()
         raise

@@ -6,6 +6,7 @@ import hashlib
 import secrets
 import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from kmslab.store import Store
@@ -63,13 +64,32 @@ class Settings:
         """Remembers that the lab's HSMs were made."""
         self._store.write("INSERT OR IGNORE INTO lab VALUES ('fleet', 'made')")
 
+    def service_token(self, make: Callable[[], bytes]) -> bytes:
+        """The exported key token of the service's own MAC key; `make` makes it at first use."""
+        kept = self._get("service token")
+        if not kept:
+            with self._store.transaction():
+                kept = self._get("service token")
+                if not kept:
+                    kept = make().hex()
+                    self._set("service token", kept)
+        return bytes.fromhex(kept)
+
     def new_id(self) -> str:
         """A UUID for a new key; inside a transaction. A seeded lab repeats its ids."""
         return str(uuid.UUID(bytes=self._new("key")[:16], version=4))
 
+    def new_multi_region_id(self) -> str:
+        """An id for a new multi-Region key: the same in all its Regions."""
+        return f"mrk-{self._new('key')[:16].hex()}"
+
     def new_material_id(self) -> str:
         """64 hexadecimal digits for a new backing key, as KMS names key material."""
         return self._new("material").hex()
+
+    def new_grant_id(self) -> str:
+        """64 hexadecimal digits for a new grant."""
+        return self._new("grant").hex()
 
     def new_request_id(self) -> str:
         """The UUID of the request that is about to be recorded."""

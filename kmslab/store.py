@@ -5,11 +5,16 @@ is handed to the operating system at every commit (`synchronous=NORMAL`; only a 
 the last moments). A write that was not committed never shows. Key material is in here only as
 exported key tokens, which nothing but an HSM of the lab opens.
 
-    lab           the account, the clock, the seed             one row a setting
-    kms_key       a KMS key and its state                      one row a key
-    backing_key   one generation of its material, as a token   one row a rotation
-    alias         a name for a key
-    event         what is kept of a call for CloudTrail        one row a call
+    lab        the account, the clock, the seed             one row a setting
+    kms_key    a KMS key and its state                      one row a key and Region
+    material   one generation of its material, as a token   one row a rotation
+    rotation   when its material is replaced                one row a key that was ever rotated
+    policy     its key policy
+    tag        a tag of a key
+    alias      a name for a key
+    key_grant  a grant on a key
+    due        what time will bring: rotation, deletion …   one row an event to come
+    event      what is kept of a call for CloudTrail        one row a call
 """
 
 from __future__ import annotations
@@ -21,7 +26,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kmslab.errors import StoreError
+from kmslab.errors import StoreBusy, StoreError
 
 # Entry n brings a store from version n to n + 1; a released entry never changes.
 MIGRATIONS = (
@@ -49,6 +54,54 @@ MIGRATIONS = (
         recipient TEXT NOT NULL, user_agent TEXT NOT NULL, identity TEXT NOT NULL,
         resources TEXT NOT NULL, details TEXT NOT NULL
     ) STRICT;
+    """,
+    """
+    ALTER TABLE kms_key ADD COLUMN spec TEXT NOT NULL DEFAULT 'SYMMETRIC_DEFAULT';
+    ALTER TABLE kms_key ADD COLUMN usage TEXT NOT NULL DEFAULT 'ENCRYPT_DECRYPT';
+    ALTER TABLE kms_key ADD COLUMN origin TEXT NOT NULL DEFAULT 'AWS_KMS';
+    ALTER TABLE kms_key ADD COLUMN manager TEXT NOT NULL DEFAULT 'CUSTOMER';
+    ALTER TABLE kms_key ADD COLUMN primary_region TEXT NOT NULL DEFAULT '';
+    ALTER TABLE kms_key ADD COLUMN deletion REAL;
+    ALTER TABLE kms_key ADD COLUMN window INTEGER;
+    CREATE TABLE material (
+        account TEXT NOT NULL, region TEXT NOT NULL, key_id TEXT NOT NULL,
+        material_id TEXT NOT NULL, number INTEGER NOT NULL, token BLOB, public BLOB,
+        state TEXT NOT NULL, rotated REAL, rotation TEXT, description TEXT, expires REAL,
+        PRIMARY KEY (account, region, key_id, material_id)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO material (account, region, key_id, material_id, number, token, state)
+        SELECT account, region, key_id, b.material_id, 1, token, 'CURRENT'
+        FROM backing_key AS b JOIN kms_key USING (key_id);
+    DROP TABLE backing_key;
+    CREATE INDEX customer_key ON kms_key (account, region) WHERE manager = 'CUSTOMER';
+    CREATE INDEX related_key ON kms_key (account, key_id);
+    CREATE TABLE policy (
+        account TEXT NOT NULL, region TEXT NOT NULL, key_id TEXT NOT NULL, document TEXT NOT NULL,
+        PRIMARY KEY (account, region, key_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE tag (
+        account TEXT NOT NULL, region TEXT NOT NULL, key_id TEXT NOT NULL,
+        name TEXT NOT NULL, value TEXT NOT NULL,
+        PRIMARY KEY (account, region, key_id, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE rotation (
+        account TEXT NOT NULL, key_id TEXT NOT NULL, days INTEGER, next REAL, on_demand REAL,
+        PRIMARY KEY (account, key_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE key_grant (
+        account TEXT NOT NULL, region TEXT NOT NULL, key_id TEXT NOT NULL, grant_id TEXT NOT NULL,
+        created REAL NOT NULL, retiring TEXT NOT NULL, details TEXT NOT NULL,
+        PRIMARY KEY (account, region, key_id, grant_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX grant_to_retire ON key_grant (account, region, retiring, grant_id);
+    CREATE TABLE due (
+        number INTEGER PRIMARY KEY, time REAL NOT NULL, kind TEXT NOT NULL,
+        account TEXT NOT NULL, region TEXT NOT NULL, key_id TEXT NOT NULL, detail TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX due_first ON due (time, number);
+    CREATE INDEX due_of_key ON due (key_id, region);
+    CREATE INDEX event_of_key ON event (resources, number);
+    CREATE INDEX re_encryption ON event (number) WHERE operation = 'ReEncrypt'
     """,
 )
 WAIT_SECONDS = 30.0  # how long a write waits for another process's write
@@ -84,6 +137,15 @@ class Store:
     def write(self, sql: str, values: Sequence[Any] = ()) -> int:
         """Writes; outside a transaction it is committed at once. Returns how many rows changed."""
         return self._execute(sql, values)[1]
+
+    def scrub(self) -> None:
+        """Takes what was deleted off the disk.
+
+        `secure_delete` overwrites it in the file, but the write-ahead log still holds the pages of
+        before, until it is written back and emptied. Where another process is in the middle of a
+        read, that one's next write does it.
+        """
+        self._execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -127,7 +189,9 @@ class Store:
                 cursor = self._connection.execute(sql, values)
                 return cursor.fetchall(), cursor.rowcount
             except sqlite3.Error as error:
-                raise StoreError(f"{self.path}: {error}") from error
+                busy = getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+                kind = StoreBusy if busy else StoreError
+                raise kind(f"{self.path}: {error}") from error
 
     def _migrate(self) -> None:
         with self.transaction():

@@ -13,6 +13,7 @@ from typing import Any
 import botocore.session
 from botocore.awsrequest import AWSResponse
 from botocore.model import OperationModel
+from botocore.utils import parse_to_aware_datetime
 
 from kmslab.aws.call import Call, Parameters, Principal, Service
 from kmslab.errors import AwsError
@@ -81,15 +82,21 @@ def _response(
 
 
 def _plain(parameters: Parameters, model: OperationModel) -> Parameters:
-    """The parameters as a service gets them: boto3 takes text and bytearray for bytes."""
+    """The parameters as a service gets them.
+
+    boto3 takes text and bytearray for bytes, and text, numbers and naive datetimes for a time.
+    """
     if model.input_shape is None:
         return {}
-    blobs = [
-        name
-        for name, shape in model.input_shape.members.items()
-        if shape.type_name == "blob" and name in parameters
-    ]
-    return {**parameters, **{name: _bytes(parameters[name]) for name in blobs}}
+    plain = dict(parameters)
+    for name, shape in model.input_shape.members.items():
+        if parameters.get(name) is None:
+            continue
+        if shape.type_name == "blob":
+            plain[name] = _bytes(parameters[name])
+        elif shape.type_name == "timestamp":
+            plain[name] = parse_to_aware_datetime(parameters[name])
+    return plain
 
 
 def _bytes(value: str | bytes | bytearray) -> bytes:

@@ -32,27 +32,39 @@ def read_events(store: Store) -> list[Event]:
     return [_event(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
 
 
+def event_id(request_id: str) -> str:
+    """The id of the event that a request left."""
+    return str(uuid.uuid5(uuid.UUID(request_id), "event"))
+
+
 def _event(row: dict[str, Any]) -> Event:
+    details = json.loads(row["details"])
+    by_itself = row["user_agent"] == "AWS Internal"
     operation, when = row["operation"], datetime.fromtimestamp(int(row["time"]), UTC)
     return {
         "eventVersion": "1.11",
-        "userIdentity": json.loads(row["identity"]),
+        "userIdentity": _identity(row),
         "eventTime": when.isoformat().replace("+00:00", "Z"),
         "eventSource": f"{row['service']}.amazonaws.com",
         "eventName": operation,
         "awsRegion": row["region"],
-        "sourceIPAddress": "127.0.0.1",
+        "sourceIPAddress": "AWS Internal" if by_itself else "127.0.0.1",
         "userAgent": row["user_agent"],
-        **json.loads(row["details"]),
+        **details,
         "requestID": row["request_id"],
-        "eventID": str(uuid.uuid5(uuid.UUID(row["request_id"]), "event")),
+        "eventID": event_id(row["request_id"]),
         "readOnly": operation.startswith((*_READS, *_CRYPTOGRAPHY)),
         "resources": [_resource(arn) for arn in row["resources"].split()],
-        "eventType": "AwsApiCall",
+        "eventType": "AwsServiceEvent" if "serviceEventDetails" in details else "AwsApiCall",
         "managementEvent": True,
         "recipientAccountId": row["recipient"],
         "eventCategory": "Management",
     }
+
+
+def _identity(row: dict[str, Any]) -> dict[str, Any]:
+    identity: dict[str, Any] = json.loads(row["identity"])
+    return {"accountId": row["recipient"], **identity}
 
 
 def _resource(arn: str) -> dict[str, str]:

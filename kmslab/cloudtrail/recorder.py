@@ -26,7 +26,16 @@ _ALGORITHMS = {
     "Decrypt": ("EncryptionAlgorithm",),
     "ReEncrypt": ("SourceEncryptionAlgorithm", "DestinationEncryptionAlgorithm"),
 }
-_SHOWN_ANSWERS = {"CreateKey": ("KeyMetadata",)}
+# Members of answers that are shown in responseElements.
+_SHOWN_ANSWERS = {
+    "CreateKey": ("KeyMetadata",),
+    "ReplicateKey": ("ReplicaKeyMetadata", "ReplicaPolicy", "ReplicaTags"),
+    "CreateGrant": ("GrantId",),
+    "ScheduleKeyDeletion": ("KeyId", "KeyState", "DeletionDate"),
+    "CancelKeyDeletion": ("KeyId",),
+}
+_SECRET_PARAMETERS = frozenset({"GrantTokens", "GrantToken", "ImportToken", "KeyStorePassword"})
+_SERVICE = json.dumps({"invokedBy": "AWS Internal"})
 
 
 class Recorder:
@@ -38,7 +47,8 @@ class Recorder:
 
     def success(self, call: Call, arns: Sequence[str], output: Output) -> str:
         """Records a call that was answered; returns its request id."""
-        shown = {name: output[name] for name in _SHOWN_ANSWERS.get(call.operation, ())}
+        names = _SHOWN_ANSWERS.get(call.operation, ())
+        shown = {name: output[name] for name in names if name in output}
         details = {
             "requestParameters": _parameters(call),
             "responseElements": _members(shown) or None,
@@ -46,6 +56,17 @@ class Recorder:
         if "KeyMaterialId" in output:
             details["additionalEventData"] = {"keyMaterialId": output["KeyMaterialId"]}
         return self._write(call, arns or [value["Arn"] for value in shown.values()], details)
+
+    def happened(
+        self, arn: str, name: str, time: float, about: dict[str, str] | None = None
+    ) -> None:
+        """Records what KMS did to a key by itself, such as RotateKey."""
+        _, _, service, region, account, _ = arn.split(":")
+        details: dict[str, Any] = {"requestParameters": None, "responseElements": None}
+        if about:
+            details["serviceEventDetails"] = about
+        row = (service, name, region, account, "AWS Internal", _SERVICE, arn, json.dumps(details))
+        self._insert(row, time)
 
     def failure(self, call: Call, arns: Sequence[str], error: AwsError) -> str:
         """Records a call that was refused; returns its request id."""
@@ -59,17 +80,22 @@ class Recorder:
         return self._write(call, arns, details)
 
     def _write(self, call: Call, arns: Sequence[str], details: dict[str, Any]) -> str:
+        return self._insert(
+            (
+                *(call.service, call.operation, call.region, call.account, call.user_agent),
+                *(_identity(call.principal), " ".join(arns), json.dumps(details)),
+            )
+        )
+
+    def _insert(self, row: tuple[str, ...], time: float | None = None) -> str:
+        """Writes an event, of now or of another time; returns its request id."""
         # A seeded lab counts events for its ids and its clock: nobody may come in between.
         with nullcontext() if self._settings.seed is None else self._store.transaction():
             request_id = self._settings.new_request_id()
             self._store.write(
                 "INSERT INTO event (request_id, time, service, operation, region, recipient, "
                 "user_agent, identity, resources, details) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    *(request_id, self._settings.now()),
-                    *(call.service, call.operation, call.region, call.account, call.user_agent),
-                    *(_identity(call.principal), " ".join(arns), json.dumps(details)),
-                ),
+                (request_id, self._settings.now() if time is None else time, *row),
             )
         return request_id
 
@@ -92,7 +118,9 @@ def _identity(who: Principal) -> str:
 def _parameters(call: Call) -> dict[str, Any] | None:
     if call.operation == "GenerateRandom":
         return None
-    shown = {name: value for name, value in call.parameters.items() if name != "GrantTokens"}
+    shown = {
+        name: value for name, value in call.parameters.items() if name not in _SECRET_PARAMETERS
+    }
     for name in _ALGORITHMS.get(call.operation, ()):
         shown.setdefault(name, "SYMMETRIC_DEFAULT")
     return _members(shown) or None

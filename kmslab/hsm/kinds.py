@@ -12,14 +12,14 @@ Use = Literal["DERIVE", "SIGN", "DECRYPT"]
 class Kind:
     """One kind of backing key: its family, its size or curve, and the one thing it may do.
 
-        family    size                  curve         use
-        AES       256                                 DERIVE: to derive keys for AES-GCM
-        HMAC      bits                                SIGN
-        RSA       bits of the modulus                 SIGN or DECRYPT
-        EC                              secp256r1 …   SIGN or DERIVE (ECDH)
-        ED25519                                       SIGN       ┐
-        ML_DSA    44, 65, 87                          SIGN       │ kept as a sealed seed,
-        ML_KEM    512, 768, 1024                      DECRYPT    ┘ see seeds.py
+    family    size                  curve         use
+    AES       256                                 DERIVE: to derive keys for AES-GCM
+    HMAC      bits                                SIGN
+    RSA       bits of the modulus                 SIGN or DECRYPT
+    EC                              secp256r1 …   SIGN or DERIVE (ECDH)
+    ED25519                                       SIGN       ┐
+    ML_DSA    44, 65, 87                          SIGN       │ kept as a sealed seed,
+    ML_KEM    512, 768, 1024                      DECRYPT    ┘ see seeds.py
     """
 
     family: Literal["AES", "HMAC", "RSA", "EC", "ED25519", "ML_DSA", "ML_KEM"]

@@ -89,7 +89,7 @@ def agree(key: Any, kind: Kind, point: bytes) -> bytes:
 
 
 def load_ed25519(session: pkcs11.Session, seed: bytes) -> Any:
-    """An Ed25519 private key in the HSM, from its seed: SoftHSM2 signs with it, and wraps it not."""
+    """An Ed25519 private key in the HSM, from its seed: SoftHSM2 signs with it."""
     return session.create_object(
         {
             Attribute.CLASS: pkcs11.ObjectClass.PRIVATE_KEY,

@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
     PublicFormat,
+    load_der_private_key,
     load_der_public_key,
 )
 
@@ -57,6 +58,19 @@ def pair(kind: Kind, seed: bytes) -> tuple[bytes, bytes]:
         private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()),
         private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
     )
+
+
+def seed_of(kind: Kind, private: bytes) -> bytes:
+    """The seed in a private key of this kind (PKCS#8); `ValueError` for any other."""
+    if kind.size == 512:
+        key = MLKEM.import_key(private)
+        seed = key.seed if key.param_set is MLKEM.ML_KEM_512 else None
+    else:
+        loaded: Any = load_der_private_key(private, password=None)
+        seed = loaded.private_bytes_raw() if hasattr(loaded, "private_bytes_raw") else None
+    if seed is None or pair(kind, seed)[0] != private:
+        raise ValueError(f"no private key of {kind.family} {kind.size}")
+    return seed
 
 
 def sign_ml_dsa(kind: Kind, seed: bytes, message: bytes, *, is_mu: bool) -> bytes:

@@ -135,7 +135,7 @@ class HsmSession:
         return token
 
     def forget(self, token: bytes) -> None:
-        """Destroys what is in the HSM's memory of a token: its backing key, what derives from it."""
+        """Destroys what the HSM has in memory of a token: its key, and the keys derived."""
         with self.device.lock:
             derived = [self._derived.pop(name) for name in list(self._derived) if name[0] == token]
             backing_key = self._backing.pop(token, None)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from kmslab.aws.call import Call, Output
 from kmslab.errors import AwsError
 from kmslab.kms import paging
+from kmslab.kms.key import Key
 from kmslab.kms.request import Request, Rooms
 
 PREFIX, AWS_PREFIX = "alias/", "alias/aws/"
@@ -38,17 +39,13 @@ class Alias:
 
 def create_alias(request: Request) -> Output:
     """CreateAlias: gives a key one more name, unique in its account and Region."""
-    name, call, store = _name(request), request.call, request.rooms.store
+    name, call = _name(request), request.call
     if find(request.rooms, call, name):
         raise AwsError(
             "AlreadyExistsException", f"An alias with the name {call.arn(name)} already exists"
         )
     _room_for_one_more(request)
-    now = request.rooms.settings.now()
-    store.write(
-        "INSERT INTO alias VALUES (?, ?, ?, ?, ?, ?)",
-        (call.account, call.region, name, request.key.key_id, now, now),
-    )
+    add(request.rooms, call, name, request.key)
     return {}
 
 
@@ -91,6 +88,15 @@ def list_aliases(request: Request) -> Output:
         ),
     )
     return page.cut("Aliases", [Alias(*row).entry(call) for row in rows], "AliasName")
+
+
+def add(rooms: Rooms, call: Call, name: str, key: Key) -> None:
+    """Keeps a new alias."""
+    now = rooms.settings.now()
+    rooms.store.write(
+        "INSERT INTO alias VALUES (?, ?, ?, ?, ?, ?)",
+        (call.account, call.region, name, key.key_id, now, now),
+    )
 
 
 def find(rooms: Rooms, call: Call, name: str) -> Alias | None:

@@ -1,28 +1,37 @@
-"""Encrypt, Decrypt, ReEncrypt, GenerateRandom, and the data keys: what a KMS key does."""
+"""Encrypt, Decrypt, ReEncrypt: up to 4,096 bytes under a symmetric key, far fewer under an RSA key.
+
+A symmetric ciphertext names its key and covers its encryption context (ciphertext.py). An RSA one
+is standard RSA-OAEP: anyone encrypts with the public key, and nothing in it says which key it was.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
 from kmslab.aws.call import Output
 from kmslab.errors import AwsError, HsmRefused
-from kmslab.kms import keys
+from kmslab.kms import algorithms, material
 from kmslab.kms.ciphertext import Ciphertext, additional_data
-from kmslab.kms.key import SYMMETRIC, Key
+from kmslab.kms.key import Key
 from kmslab.kms.request import Request, Rooms
+from kmslab.kms.specs import SYMMETRIC, hash_name
 
 Context = Mapping[str, str]
-DATA_KEY_BYTES = {"AES_128": 16, "AES_256": 32}
+_HASHES = {"sha1": hashes.SHA1(), "sha256": hashes.SHA256()}  # noqa: S303  OAEP, as RFC 8017 has it
 
 
 def encrypt(request: Request) -> Output:
-    """Encrypt: 1 to 4096 bytes of plaintext, under a key and an encryption context."""
-    _algorithm(request, "EncryptionAlgorithm")
+    """Encrypt: a plaintext of 1 to 4096 bytes, under a key and an encryption context."""
+    algorithm = _algorithm(request, "EncryptionAlgorithm")
     plaintext, context = request.get("Plaintext"), request.get("EncryptionContext", {})
     return {
-        "CiphertextBlob": _seal(request.rooms, request.key, plaintext, context),
+        "CiphertextBlob": _close(request, request.key, algorithm, plaintext, context),
         "KeyId": request.key.arn,
-        "EncryptionAlgorithm": SYMMETRIC,
+        "EncryptionAlgorithm": algorithm,
     }
 
 
@@ -32,81 +41,49 @@ def decrypt(request: Request) -> Output:
     A wrong context, a changed byte and a blob of another format all get the same
     InvalidCiphertextException with an empty message: why it failed would help an attacker.
     """
-    _algorithm(request, "EncryptionAlgorithm")
-    blob = Ciphertext.unpack(request.get("CiphertextBlob"))
-    context = request.get("EncryptionContext", {})
+    algorithm = _algorithm(request, "EncryptionAlgorithm")
+    plaintext, material_id = _open(
+        request, request.key, algorithm, request.get("EncryptionContext", {})
+    )
     return {
         "KeyId": request.key.arn,
-        "Plaintext": _open(request.rooms, request.key, blob, context),
-        "EncryptionAlgorithm": SYMMETRIC,
-        "KeyMaterialId": blob.material_id,
+        "Plaintext": plaintext,
+        "EncryptionAlgorithm": algorithm,
+        **({"KeyMaterialId": material_id} if material_id else {}),
     }
 
 
 def re_encrypt(request: Request) -> Output:
     """ReEncrypt: from one key or context to another; the plaintext never leaves KMS."""
-    _algorithm(request, "SourceEncryptionAlgorithm")
-    _algorithm(request, "DestinationEncryptionAlgorithm")
-    (source, destination), blob = request.keys, Ciphertext.unpack(request.get("CiphertextBlob"))
-    plaintext = _open(request.rooms, source, blob, request.get("SourceEncryptionContext", {}))
+    source, destination = request.keys
+    old = _algorithm(request, "SourceEncryptionAlgorithm")
+    new = _algorithm(request, "DestinationEncryptionAlgorithm", destination)
+    plaintext, material_id = _open(request, source, old, request.get("SourceEncryptionContext", {}))
     context = request.get("DestinationEncryptionContext", {})
-    return {
-        "CiphertextBlob": _seal(request.rooms, destination, plaintext, context),
+    answer = {
+        "CiphertextBlob": _close(request, destination, new, plaintext, context),
         "SourceKeyId": source.arn,
         "KeyId": destination.arn,
-        "SourceEncryptionAlgorithm": SYMMETRIC,
-        "DestinationEncryptionAlgorithm": SYMMETRIC,
-        "SourceKeyMaterialId": blob.material_id,
-        "DestinationKeyMaterialId": destination.material_id,
+        "SourceEncryptionAlgorithm": old,
+        "DestinationEncryptionAlgorithm": new,
     }
+    if material_id:
+        answer["SourceKeyMaterialId"] = material_id
+    if destination.is_symmetric:
+        answer["DestinationKeyMaterialId"] = destination.material_id
+    return answer
 
 
-def generate_data_key(request: Request) -> Output:
-    """GenerateDataKey: a new key in two forms, plaintext and encrypted. KMS keeps neither."""
-    plaintext = _new_data_key(request)
-    return {"Plaintext": plaintext, **_wrapped(request, plaintext)}
-
-
-def generate_data_key_without_plaintext(request: Request) -> Output:
-    """GenerateDataKeyWithoutPlaintext: only the encrypted form, for someone to decrypt later."""
-    return _wrapped(request, _new_data_key(request))
-
-
-def generate_random(request: Request) -> Output:
-    """GenerateRandom: 1 to 1024 bytes from an HSM's random generator."""
-    length = request.get("NumberOfBytes")
-    if length is None:
-        raise AwsError("ValidationException", "NumberOfBytes is required.")
-    return {"Plaintext": request.rooms.fleet.random(length)}
-
-
-def _new_data_key(request: Request) -> bytes:
-    spec, length = request.get("KeySpec"), request.get("NumberOfBytes")
-    if (spec is None) == (length is None):
-        raise AwsError("ValidationException", "Please specify either number of bytes or key spec.")
-    return request.rooms.fleet.random(length or DATA_KEY_BYTES[spec])
-
-
-def _wrapped(request: Request, data_key: bytes) -> Output:
-    context = request.get("EncryptionContext", {})
-    return {
-        "CiphertextBlob": _seal(request.rooms, request.key, data_key, context),
-        "KeyId": request.key.arn,
-        "KeyMaterialId": request.key.material_id,
-    }
-
-
-def _seal(rooms: Rooms, key: Key, plaintext: bytes, context: Context) -> bytes:
+def seal(rooms: Rooms, key: Key, plaintext: bytes, context: Context) -> bytes:
+    """A symmetric ciphertext blob."""
     aad = additional_data(key.key_id, key.material_id, context)
-    token = keys.material(rooms, key, key.material_id)
-    if token is None:
-        raise AwsError("KMSInternalException", f"{key.arn} has no key material", 500)
-    sealed = rooms.fleet.encrypt(token, plaintext, aad)
+    sealed = rooms.fleet.encrypt(material.current(rooms, key), plaintext, aad)
     return Ciphertext(key.key_id, key.material_id, sealed).pack()
 
 
-def _open(rooms: Rooms, key: Key, blob: Ciphertext, context: Context) -> bytes:
-    token = keys.material(rooms, key, blob.material_id)
+def unseal(rooms: Rooms, key: Key, blob: Ciphertext, context: Context) -> bytes:
+    """What is in a symmetric ciphertext blob, or InvalidCiphertextException."""
+    token = material.token(rooms, key, blob.material_id)
     if token is None:
         raise AwsError("InvalidCiphertextException")
     aad = additional_data(blob.key_id, blob.material_id, context)
@@ -116,10 +93,47 @@ def _open(rooms: Rooms, key: Key, blob: Ciphertext, context: Context) -> bytes:
         raise AwsError("InvalidCiphertextException") from None
 
 
-def _algorithm(request: Request, name: str) -> None:
-    algorithm = request.get(name, SYMMETRIC)
-    if algorithm != SYMMETRIC:
+def _close(request: Request, key: Key, algorithm: str, plaintext: bytes, context: Context) -> bytes:
+    if algorithm == SYMMETRIC:
+        return seal(request.rooms, key, plaintext, context)
+    _no_context(context, "encrypting")
+    digest = _HASHES[hash_name(algorithm)]
+    most = key.usage.kind.size // 8 - 2 * digest.digest_size - 2
+    if len(plaintext) > most:
         raise AwsError(
-            "InvalidKeyUsageException",
-            f"Algorithm {algorithm} is incompatible with key spec {SYMMETRIC}.",
+            "ValidationException",
+            f"Algorithm {algorithm} and key spec {key.spec_name} cannot encrypt data larger than "
+            f"{most} bytes.",
+        )
+    public = load_der_public_key(material.public(request.rooms, key))
+    assert isinstance(public, rsa.RSAPublicKey)  # noqa: S101  what else an RSA key could have
+    return public.encrypt(plaintext, padding.OAEP(padding.MGF1(digest), digest, None))
+
+
+def _open(request: Request, key: Key, algorithm: str, context: Context) -> tuple[bytes, str]:
+    """The plaintext of the request's CiphertextBlob, and which key material opened it."""
+    blob = request.get("CiphertextBlob")
+    if algorithm == SYMMETRIC:
+        parts = Ciphertext.unpack(blob)
+        return unseal(request.rooms, key, parts, context), parts.material_id
+    _no_context(context, "decrypting")
+    token, kind = material.current(request.rooms, key), key.usage.kind
+    try:
+        return request.rooms.fleet.decrypt_oaep(kind, token, hash_name(algorithm), blob), ""
+    except HsmRefused:
+        raise AwsError("InvalidCiphertextException") from None
+
+
+def _algorithm(request: Request, name: str, key: Key | None = None) -> str:
+    """The algorithm that a request names or leaves to KMS; it must fit the key."""
+    algorithm: str = request.get(name, SYMMETRIC)
+    algorithms.check(key or request.key, algorithm)
+    return algorithm
+
+
+def _no_context(context: Context, doing: str) -> None:
+    if context:
+        raise AwsError(
+            "ValidationException",
+            f"EncryptionContext is not supported when {doing} with asymmetric CMKs.",
         )

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from kmslab.aws.call import Call
 from kmslab.errors import AwsError
-from kmslab.kms import aliases, keys, names
+from kmslab.kms import aliases, names, records, tokens
 from kmslab.kms.ciphertext import Ciphertext
 from kmslab.kms.key import Key
 from kmslab.kms.request import Rooms
+from kmslab.kms.specs import SYMMETRIC
 
 Finder = Callable[[Rooms, Call], tuple[Key, ...]]
 
@@ -45,37 +46,74 @@ def by_alias(rooms: Rooms, call: Call) -> tuple[Key, ...]:
     alias = aliases.find(rooms, call, name)
     if alias is None:
         raise aliases.not_found(call, name)
-    key = keys.find(rooms, call.account, call.region, alias.key_id)
+    key = records.find(rooms, call.account, call.region, alias.key_id)
     return (key,) if key else ()
 
 
-def by_ciphertext(parameter: str) -> Finder:
+def by_ciphertext(parameter: str, algorithm: str) -> Finder:
     """The blob names its key; a key named beside it must be the same one.
 
     A blob that isn't one gets InvalidCiphertextException; one of a key that the caller can't see
-    gets the AccessDeniedException that doesn't say whether the key exists.
+    gets the AccessDeniedException that doesn't say whether the key exists. An RSA ciphertext names
+    no key, so the request has to; and so has a dry run that ignores the ciphertext.
     """
 
     def find(rooms: Rooms, call: Call) -> tuple[Key, ...]:
         named = call.parameters.get(parameter)
         expected = named and names.resolve(rooms, call, named, aliases_too=True)
-        blob = Ciphertext.unpack(call.parameters.get("CiphertextBlob", b""))
-        if expected:
-            if expected.key_id != blob.key_id:
-                raise AwsError("IncorrectKeyException", _WRONG_KEY)
+        symmetric = call.parameters.get(algorithm) in (None, SYMMETRIC)
+        if ignores_ciphertext(call) or not symmetric:
+            if not expected:
+                raise AwsError("ValidationException", f"{parameter} must not be null")
             return (expected,)
-        key = keys.find(rooms, call.account, call.region, blob.key_id)
-        if key is None:
-            raise AwsError("AccessDeniedException", _NO_KEY)
-        return (key,)
+        return (_of_blob(rooms, call, expected),)
 
     return find
+
+
+def ignores_ciphertext(call: Call) -> bool:
+    """Whether a dry run asks for the permission alone (DryRunModifiers)."""
+    return "IGNORE_CIPHERTEXT" in (call.parameters.get("DryRunModifiers") or ())
+
+
+def _of_blob(rooms: Rooms, call: Call, expected: Key | None) -> Key:
+    blob = call.parameters.get("CiphertextBlob")
+    if blob is None:
+        raise AwsError(
+            "ValidationException",
+            "1 validation error detected: Value null at 'ciphertextBlob' failed to satisfy "
+            "constraint: Member must not be null",
+        )
+    parts = Ciphertext.unpack(blob)
+    if expected:
+        if expected.key_id != parts.key_id:
+            raise AwsError("IncorrectKeyException", _WRONG_KEY)
+        return expected
+    key = records.find(rooms, call.account, call.region, parts.key_id)
+    if key is None:
+        raise AwsError("AccessDeniedException", _NO_KEY)
+    return key
+
+
+def by_grant(rooms: Rooms, call: Call) -> tuple[Key, ...]:
+    """The key of a grant: named by the grant's token, or by key ARN beside the grant's id."""
+    token, arn = call.parameters.get("GrantToken"), call.parameters.get("KeyId")
+    if token is None and (arn is None or call.parameters.get("GrantId") is None):
+        raise AwsError(
+            "ValidationException", "Specify either a GrantToken, or a KeyId and a GrantId."
+        )
+    if token is not None:
+        facts = tokens.read(rooms, "grant", token)
+        if facts is None:
+            raise AwsError("InvalidGrantTokenException")
+        arn = facts["key"]
+    return (names.resolve(rooms, call, arn or "", aliases_too=False),)
 
 
 def source_and_destination(rooms: Rooms, call: Call) -> tuple[Key, ...]:
     """ReEncrypt's two keys: the blob's, and the one to encrypt under."""
     return (
-        *by_ciphertext("SourceKeyId")(rooms, call),
+        *by_ciphertext("SourceKeyId", "SourceEncryptionAlgorithm")(rooms, call),
         *by_name("DestinationKeyId")(rooms, call),
     )
 

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from kmslab.aws.call import Output
+from kmslab.kms.specs import SPECS, Spec, Usage
 
 KEY_ID = re.compile(
     r"(mrk-[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})", re.ASCII
 )
-SYMMETRIC = "SYMMETRIC_DEFAULT"
-USAGE = "ENCRYPT_DECRYPT"
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A KMS key: a name and a state for key material. The material itself is in the HSMs only.
-
-    So far every key is symmetric, for encryption, with material made by KMS (origin AWS_KMS).
-    """
+    """A KMS key: a name and a state for key material. The material itself is in the HSMs only."""
 
     account: str
     region: str
@@ -28,29 +22,41 @@ class Key:
     created: float
     description: str
     state: str
-    material_id: str
+    material_id: str  # of the current material; empty before the first import
+    spec_name: str
+    usage_name: str
+    origin: str  # AWS_KMS, or EXTERNAL for imported material
+    manager: str  # CUSTOMER, or AWS
+    primary_region: str  # of a multi-Region key; empty for a single-Region one
+    deletion: float | None  # when it is deleted, in state PendingDeletion
+    window: int | None  # waiting period in days, in both states of pending deletion
 
     @property
     def arn(self) -> str:
         """The key's ARN, its name from anywhere."""
         return f"arn:aws:kms:{self.region}:{self.account}:key/{self.key_id}"
 
-    def metadata(self) -> Output:
-        """The key as DescribeKey shows it (KeyMetadata)."""
-        return {
-            "AWSAccountId": self.account,
-            "KeyId": self.key_id,
-            "Arn": self.arn,
-            "CreationDate": datetime.fromtimestamp(self.created, UTC),
-            "Enabled": self.state == "Enabled",
-            "Description": self.description,
-            "KeyUsage": USAGE,
-            "KeyState": self.state,
-            "Origin": "AWS_KMS",
-            "KeyManager": "CUSTOMER",
-            "CustomerMasterKeySpec": SYMMETRIC,
-            "KeySpec": SYMMETRIC,
-            "EncryptionAlgorithms": [SYMMETRIC],
-            "MultiRegion": False,
-            "CurrentKeyMaterialId": self.material_id,
-        }
+    @property
+    def spec(self) -> Spec:
+        """What kind of key it is."""
+        return SPECS[self.spec_name]
+
+    @property
+    def usage(self) -> Usage:
+        """What it is used for, by which algorithms."""
+        return self.spec.usages[self.usage_name]
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether it is a symmetric encryption key: the only kind that rotates."""
+        return self.spec.family == "symmetric"
+
+    @property
+    def is_primary(self) -> bool:
+        """Whether it is the primary key of a multi-Region set."""
+        return self.primary_region == self.region
+
+    @property
+    def is_replica(self) -> bool:
+        """Whether it is a replica key of a multi-Region set."""
+        return bool(self.primary_region) and not self.is_primary

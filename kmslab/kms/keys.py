@@ -1,118 +1,112 @@
-"""The operations on KMS keys: making, finding, listing, switching on and off."""
+"""The operations on KMS keys: describing and listing them, switching them on and off."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from kmslab.aws.call import Output
-from kmslab.errors import AwsError
-from kmslab.kms import paging
-from kmslab.kms.key import SYMMETRIC, USAGE, Key
+from kmslab.kms import material, paging, records, rotation, states
+from kmslab.kms.key import Key
 from kmslab.kms.request import Request, Rooms
+from kmslab.kms.specs import LISTED_AS, OLD_SPECS
+from kmslab.kms.timing import when
 
 LIMIT = paging.Limit(default=100, most=1000)
-_COLUMNS = "account, region, key_id, created, description, state, material_id"
-
-
-def create_key(request: Request) -> Output:
-    """CreateKey: makes key material in an HSM and a KMS key that stands for it."""
-    _only_symmetric(request)
-    rooms, call = request.rooms, request.call
-    key = Key(
-        account=call.account,
-        region=call.region,
-        key_id=rooms.settings.new_id(),
-        created=rooms.settings.now(),
-        description=request.get("Description", ""),
-        state="Enabled",
-        material_id=rooms.settings.new_material_id(),
-    )
-    from kmslab.hsm.session import AES; token = rooms.fleet.generate(AES).token
-    rooms.store.write(
-        f"INSERT INTO kms_key ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            *(key.account, key.region, key.key_id, key.created, key.description, key.state),
-            key.material_id,
-        ),
-    )
-    rooms.store.write(
-        "INSERT INTO backing_key VALUES (?, ?, ?, ?)",
-        (key.material_id, key.key_id, token, key.created),
-    )
-    return {"KeyMetadata": key.metadata()}
 
 
 def describe_key(request: Request) -> Output:
-    """DescribeKey: what is known of a key, never its material."""
-    return {"KeyMetadata": request.key.metadata()}
+    """DescribeKey: what is known of a key, never its material.
+
+    Origin AWS_KMS means that the material was made in an HSM of the lab. SoftHSM2 holds and uses
+    all kinds but these: an ML-DSA, ML-KEM or Ed25519ph private key leaves the HSM for the time of
+    one call, and RSAES_OAEP_SHA_256 is unpadded outside (hsm/outside.py). In AWS none does.
+    """
+    return {"KeyMetadata": metadata(request.rooms, request.key)}
 
 
 def list_keys(request: Request) -> Output:
-    """ListKeys: the keys of the caller's account and Region, a page at a time."""
+    """ListKeys: the keys of the caller's account and Region, a page at a time.
+
+    ResourceOwners can ask for keys that other accounts share through AWS RAM; the lab has none.
+    """
     page = paging.page(request, LIMIT)
+    owners = request.get("ResourceOwners", ["SELF"])
     rows = request.rooms.store.rows(
         "SELECT key_id FROM kms_key WHERE account = ? AND region = ? AND key_id > ? "
         "ORDER BY key_id LIMIT ?",
         (request.call.account, request.call.region, page.after, page.size + 1),
     )
     names = [{"KeyId": name, "KeyArn": request.call.arn(f"key/{name}")} for (name,) in rows]
-    return page.cut("Keys", names, "KeyId")
+    return page.cut("Keys", names if "SELF" in owners else [], "KeyId")
 
 
 def enable_key(request: Request) -> Output:
-    """EnableKey: sets the key's state to Enabled; on an enabled key it changes nothing."""
-    return _update(request, "state", "Enabled")
+    """EnableKey: sets the key's state to Enabled; a rotation that it missed is made up for."""
+    records.change(request.rooms, request.key, state=states.ENABLED)
+    rotation.resume(request.rooms, request.key)
+    return {}
 
 
 def disable_key(request: Request) -> Output:
     """DisableKey: the key refuses to encrypt and decrypt until it is enabled again."""
-    return _update(request, "state", "Disabled")
+    records.change(request.rooms, request.key, state=states.DISABLED)
+    return {}
 
 
 def update_key_description(request: Request) -> Output:
     """UpdateKeyDescription: replaces the description."""
-    return _update(request, "description", request.get("Description"))
-
-
-def find(rooms: Rooms, account: str, region: str, key_id: str) -> Key | None:
-    """The key with this id in an account and Region, or None."""
-    row = rooms.store.row(
-        f"SELECT {_COLUMNS} FROM kms_key WHERE account = ? AND region = ? AND key_id = ?",
-        (account, region, key_id),
-    )
-    return Key(*row) if row else None
-
-
-def material(rooms: Rooms, key: Key, material_id: str) -> bytes | None:
-    """The exported key token of one generation of a key's material, or None."""
-    row = rooms.store.row(
-        "SELECT token FROM backing_key WHERE material_id = ? AND key_id = ?",
-        (material_id, key.key_id),
-    )
-    return row[0] if row else None
-
-
-def _update(request: Request, column: str, value: Any) -> Output:
-    key = request.key
-    request.rooms.store.write(
-        f"UPDATE kms_key SET {column} = ? WHERE account = ? AND region = ? AND key_id = ?",
-        (value, key.account, key.region, key.key_id),
-    )
+    records.change(request.rooms, request.key, description=request.get("Description"))
     return {}
 
 
-def _only_symmetric(request: Request) -> None:
-    """Refuses, by name, the kinds of key that this kmslab can't make."""
-    asked = {
-        "KeySpec": request.get("KeySpec", request.get("CustomerMasterKeySpec", SYMMETRIC)),
-        "KeyUsage": request.get("KeyUsage", USAGE),
-        "Origin": request.get("Origin", "AWS_KMS"),
-        "MultiRegion": request.get("MultiRegion", False),
+def metadata(rooms: Rooms, key: Key) -> Output:
+    """The key as DescribeKey shows it (KeyMetadata)."""
+    shown = {
+        "AWSAccountId": key.account,
+        "KeyId": key.key_id,
+        "Arn": key.arn,
+        "CreationDate": when(key.created),
+        "Enabled": key.state == states.ENABLED,
+        "Description": key.description,
+        "KeyUsage": key.usage_name,
+        "KeyState": key.state,
+        "Origin": key.origin,
+        "KeyManager": key.manager,
+        "KeySpec": key.spec_name,
+        LISTED_AS[key.usage_name]: list(key.usage.algorithms),
+        "MultiRegion": bool(key.primary_region),
     }
-    made = {"KeySpec": SYMMETRIC, "KeyUsage": USAGE, "Origin": "AWS_KMS", "MultiRegion": False}
-    for name, value in asked.items():
-        if value != made[name]:
-            raise AwsError(
-                "UnsupportedOperationException",
-                f"kmslab does not make keys with {name} {value} yet, only {made[name]}.",
-            )
+    if key.spec_name in OLD_SPECS:
+        shown["CustomerMasterKeySpec"] = key.spec_name
+    if key.is_symmetric and key.material_id:
+        shown["CurrentKeyMaterialId"] = key.material_id
+    return {**shown, **_deletion(key), **_expiry(rooms, key), **_regions(rooms, key)}
+
+
+def _deletion(key: Key) -> Output:
+    if key.state == states.PENDING_REPLICA_DELETION:
+        return {"PendingDeletionWindowInDays": key.window}
+    return {"DeletionDate": when(key.deletion)} if key.deletion is not None else {}
+
+
+def _expiry(rooms: Rooms, key: Key) -> Output:
+    """Of imported material: whether it expires, and when the first of it does."""
+    if key.origin != "EXTERNAL" or key.state == states.PENDING_IMPORT:
+        return {}
+    dates = [each.expires for each in material.of(rooms, key) if each.expires is not None]
+    if not dates:
+        return {"ExpirationModel": material.DOES_NOT_EXPIRE}
+    return {"ExpirationModel": material.EXPIRES, "ValidTo": when(min(dates))}
+
+
+def _regions(rooms: Rooms, key: Key) -> Output:
+    """Of a multi-Region key: which of the set it is, and where the others are."""
+    if not key.primary_region:
+        return {}
+    names = [{"Arn": each.arn, "Region": each.region} for each in records.related(rooms, key)]
+    primary = [name for name in names if name["Region"] == key.primary_region]
+    return {
+        "MultiRegionConfiguration": {
+            "MultiRegionKeyType": "PRIMARY" if key.is_primary else "REPLICA",
+            "PrimaryKey": primary[0],
+            "ReplicaKeys": [name for name in names if name not in primary],
+        }
+    }

@@ -6,7 +6,7 @@ import re
 
 from kmslab.aws.call import Call
 from kmslab.errors import AwsError
-from kmslab.kms import aliases, keys
+from kmslab.kms import aliases, records
 from kmslab.kms.key import KEY_ID, Key
 from kmslab.kms.request import Rooms
 
@@ -18,11 +18,13 @@ def resolve(rooms: Rooms, call: Call, name: str, aliases_too: bool) -> Key:
 
     Operations on a key itself take a key id or key ARN; cryptographic operations and DescribeKey
     take aliases too (`aliases_too`). Raises NotFoundException for a key that isn't there, and for
-    another account's key the AccessDeniedException that doesn't say whether it exists.
+    another account's key the AccessDeniedException that doesn't say whether it exists. A text that
+    is no ARN at all gets InvalidArnException.
     """
     if name.startswith("arn:"):
         return _by_arn(rooms, call, name, aliases_too)
-    if aliases_too and name.startswith("alias/"):
+    if name.startswith("alias/"):
+        _check_aliases(aliases_too)
         return _by_alias(rooms, call, name)
     if not KEY_ID.fullmatch(name):
         raise AwsError("NotFoundException", f"Invalid keyId '{name}'")
@@ -31,18 +33,28 @@ def resolve(rooms: Rooms, call: Call, name: str, aliases_too: bool) -> Key:
 
 def _by_arn(rooms: Rooms, call: Call, arn: str, aliases_too: bool) -> Key:
     parts = _ARN.fullmatch(arn)
-    if parts is None or (parts[3] == "alias" and not aliases_too):
-        raise AwsError("NotFoundException", f"Invalid arn {arn}")
+    if parts is None:
+        raise AwsError("InvalidArnException", f"Invalid arn {arn}")
     region, account, kind, name = parts.groups()
+    _check_aliases(aliases_too or kind == "key")
     if region != call.region:
         raise AwsError("NotFoundException", f"Invalid arn {region}")
     if account != call.account:
         raise _hidden(call)
-    return _by_alias(rooms, call, f"alias/{name}") if kind == "alias" else _by_id(rooms, call, name)
+    if kind == "alias":
+        return _by_alias(rooms, call, f"alias/{name}")
+    if not KEY_ID.fullmatch(name):
+        raise AwsError("NotFoundException", f"Invalid keyId {name}")
+    return _by_id(rooms, call, name)
+
+
+def _check_aliases(allowed: bool) -> None:
+    if not allowed:
+        raise AwsError("InvalidArnException", "Key Aliases are not supported for this operation.")
 
 
 def _by_id(rooms: Rooms, call: Call, key_id: str) -> Key:
-    key = keys.find(rooms, call.account, call.region, key_id)
+    key = records.find(rooms, call.account, call.region, key_id)
     if key is None:
         raise AwsError("NotFoundException", f"Key '{call.arn(f'key/{key_id}')}' does not exist")
     return key

@@ -5,57 +5,143 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
-from kmslab.aws.call import Output
-from kmslab.kms import aliases, cryptography, finding, keys
+from kmslab.aws.call import Call, Output
+from kmslab.kms import (
+    agreement,
+    aliases,
+    creating,
+    cryptography,
+    datakeys,
+    deletion,
+    finding,
+    grants,
+    importing,
+    keys,
+    last_usage,
+    macs,
+    policies,
+    replicas,
+    rotation,
+    signing,
+    tags,
+)
 from kmslab.kms.finding import Finder
-from kmslab.kms.request import Request
+from kmslab.kms.request import Request, Rooms
+from kmslab.kms.specs import AGREE, ENCAPSULATE, ENCRYPT, MAC, SIGN
+
+Perform = Callable[[Request], Output]
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     """How an operation is served: the keys it needs, the function, and what it may meet."""
 
-    perform: Callable[[Request], Output]
+    perform: Perform
     find: Finder = finding.no_key
-    uses_key: bool = False  # works with key material, so the key must be enabled
     changes: bool = False  # writes records: it runs in a transaction
+    prepare: Callable[[Rooms, Call], Any] | None = None  # slow work before that transaction
+    usage: str = ""  # the key usage that it needs, if any
+    origin: str = ""  # the origin that it needs, if any
     not_yet: tuple[str, ...] = ()  # parameters that this kmslab does not answer yet
 
 
-_NOT_YET = ("Policy", "Tags", "CustomKeyStoreId", "XksKeyId", "BypassPolicyLockoutSafetyCheck")
-by_id, by_name = finding.by_id, finding.by_name
+by_id, by_name, by_ciphertext = finding.by_id, finding.by_name, finding.by_ciphertext
+_KEY_ID, _KEY_NAME = by_id("KeyId"), by_name("KeyId")
+_ENCLAVE = ("Recipient",)  # the lab has no Nitro Enclaves
+_STORE = ("CustomKeyStoreId", "XksKeyId")
 
 
-def _using(perform: Callable[[Request], Output], find: Finder) -> Operation:
-    return Operation(perform, find, uses_key=True, not_yet=("Recipient", "DryRunModifiers"))
+def _using(
+    usage: str, perform: Perform, find: Finder = _KEY_NAME, not_yet: tuple[str, ...] = ()
+) -> Operation:
+    return Operation(perform, find, usage=usage, not_yet=not_yet)
 
 
-def _changing(perform: Callable[[Request], Output], find: Finder) -> Operation:
-    return Operation(perform, find, changes=True)
+def _changing(perform: Perform, find: Finder = _KEY_ID, origin: str = "") -> Operation:
+    return Operation(perform, find, changes=True, origin=origin)
 
 
 OPERATIONS: Mapping[str, Operation] = MappingProxyType(
     {
-        "CreateKey": Operation(keys.create_key, changes=True, not_yet=_NOT_YET),
-        "DescribeKey": Operation(keys.describe_key, by_name("KeyId")),
-        "ListKeys": Operation(keys.list_keys, not_yet=("ResourceOwners",)),
-        "EnableKey": _changing(keys.enable_key, by_id("KeyId")),
-        "DisableKey": _changing(keys.disable_key, by_id("KeyId")),
-        "UpdateKeyDescription": _changing(keys.update_key_description, by_id("KeyId")),
+        # keys as records
+        "CreateKey": Operation(
+            creating.create_key, changes=True, prepare=creating.prepare, not_yet=_STORE
+        ),
+        "DescribeKey": Operation(keys.describe_key, _KEY_NAME),
+        "ListKeys": Operation(keys.list_keys),
+        "EnableKey": _changing(keys.enable_key),
+        "DisableKey": _changing(keys.disable_key),
+        "UpdateKeyDescription": _changing(keys.update_key_description),
+        "GetKeyLastUsage": Operation(last_usage.get_key_last_usage, _KEY_ID),
+        "ScheduleKeyDeletion": _changing(deletion.schedule_key_deletion),
+        "CancelKeyDeletion": _changing(deletion.cancel_key_deletion),
+        # names, tags, policies, grants
         "CreateAlias": _changing(aliases.create_alias, by_id("TargetKeyId")),
         "UpdateAlias": _changing(aliases.update_alias, by_id("TargetKeyId")),
         "DeleteAlias": _changing(aliases.delete_alias, finding.by_alias),
-        "ListAliases": Operation(aliases.list_aliases, by_id("KeyId")),
-        "Encrypt": _using(cryptography.encrypt, by_name("KeyId")),
-        "Decrypt": _using(cryptography.decrypt, finding.by_ciphertext("KeyId")),
-        "ReEncrypt": _using(cryptography.re_encrypt, finding.source_and_destination),
-        "GenerateDataKey": _using(cryptography.generate_data_key, by_name("KeyId")),
+        "ListAliases": Operation(aliases.list_aliases, _KEY_ID),
+        "TagResource": _changing(tags.tag_resource),
+        "UntagResource": _changing(tags.untag_resource),
+        "ListResourceTags": Operation(tags.list_resource_tags, _KEY_ID),
+        "PutKeyPolicy": _changing(policies.put_key_policy),
+        "GetKeyPolicy": Operation(policies.get_key_policy, _KEY_ID),
+        "ListKeyPolicies": Operation(policies.list_key_policies, _KEY_ID),
+        "CreateGrant": _changing(grants.create_grant),
+        "ListGrants": Operation(grants.list_grants, _KEY_ID),
+        "ListRetirableGrants": Operation(grants.list_retirable_grants),
+        "RetireGrant": _changing(grants.retire_grant, finding.by_grant),
+        "RevokeGrant": _changing(grants.revoke_grant),
+        # key material
+        "EnableKeyRotation": _changing(rotation.enable_key_rotation, origin="AWS_KMS"),
+        "DisableKeyRotation": _changing(rotation.disable_key_rotation, origin="AWS_KMS"),
+        "GetKeyRotationStatus": Operation(rotation.get_key_rotation_status, _KEY_ID),
+        "RotateKeyOnDemand": _changing(rotation.rotate_key_on_demand),
+        "ListKeyRotations": Operation(rotation.list_key_rotations, _KEY_ID),
+        "GetParametersForImport": Operation(
+            importing.get_parameters_for_import, _KEY_ID, origin="EXTERNAL"
+        ),
+        "ImportKeyMaterial": _changing(importing.import_key_material, origin="EXTERNAL"),
+        "DeleteImportedKeyMaterial": _changing(
+            importing.delete_imported_key_material, origin="EXTERNAL"
+        ),
+        "ReplicateKey": _changing(replicas.replicate_key),
+        "UpdatePrimaryRegion": _changing(replicas.update_primary_region),
+        # cryptography
+        "Encrypt": _using(ENCRYPT, cryptography.encrypt),
+        "Decrypt": _using(
+            ENCRYPT, cryptography.decrypt, by_ciphertext("KeyId", "EncryptionAlgorithm"), _ENCLAVE
+        ),
+        "ReEncrypt": _using(ENCRYPT, cryptography.re_encrypt, finding.source_and_destination),
+        "GenerateDataKey": _using(ENCRYPT, datakeys.generate_data_key, not_yet=_ENCLAVE),
         "GenerateDataKeyWithoutPlaintext": _using(
-            cryptography.generate_data_key_without_plaintext, by_name("KeyId")
+            ENCRYPT, datakeys.generate_data_key_without_plaintext
+        ),
+        "GenerateDataKeyPair": _using(ENCRYPT, datakeys.generate_data_key_pair, not_yet=_ENCLAVE),
+        "GenerateDataKeyPairWithoutPlaintext": _using(
+            ENCRYPT, datakeys.generate_data_key_pair_without_plaintext
         ),
         "GenerateRandom": Operation(
-            cryptography.generate_random, not_yet=("Recipient", "CustomKeyStoreId")
+            datakeys.generate_random, not_yet=("CustomKeyStoreId", *_ENCLAVE)
         ),
+        "Sign": _using(SIGN, signing.sign),
+        "Verify": _using(SIGN, signing.verify),
+        "GetPublicKey": Operation(signing.get_public_key, _KEY_NAME),
+        "GenerateMac": _using(MAC, macs.generate_mac),
+        "VerifyMac": _using(MAC, macs.verify_mac),
+        "DeriveSharedSecret": _using(AGREE, agreement.derive_shared_secret, not_yet=_ENCLAVE),
+        "Encapsulate": _using(ENCAPSULATE, agreement.encapsulate),
+        "Decapsulate": _using(ENCAPSULATE, agreement.decapsulate),
     }
+)
+# Not answered, and why. Together with the table above: botocore's whole model of KMS.
+NOT_ANSWERED: Mapping[str, str] = MappingProxyType(
+    dict.fromkeys(
+        (
+            *("CreateCustomKeyStore", "ConnectCustomKeyStore", "DisconnectCustomKeyStore"),
+            *("DescribeCustomKeyStores", "UpdateCustomKeyStore", "DeleteCustomKeyStore"),
+        ),
+        "custom key stores need a CloudHSM cluster, which the lab does not have yet",
+    )
 )

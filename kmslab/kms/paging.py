@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
+from typing import Any
 
 from kmslab.aws.call import Output
 from kmslab.errors import AwsError
@@ -28,10 +29,15 @@ class Page:
 
     def cut(self, name: str, entries: list[Output], by: str) -> Output:
         """The answer, from one entry more than the page holds (if there is one more)."""
-        shown = entries[: self.size]
+        return self.cut_named(name, [(entry[by], entry) for entry in entries])
+
+    def cut_named(self, name: str, entries: list[tuple[str, Any]]) -> Output:
+        """The same where an entry does not hold the name that it is sorted by."""
+        shown = [entry for _, entry in entries[: self.size]]
         if len(entries) <= self.size:
             return {name: shown, "Truncated": False}
-        return {name: shown, "Truncated": True, "NextMarker": _marker(shown[-1][by])}
+        last, _ = entries[self.size - 1]
+        return {name: shown, "Truncated": True, "NextMarker": _marker(last)}
 
 
 def page(request: Request, limit: Limit) -> Page:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kmslab.aws.call import Call
+from kmslab.cloudtrail.recorder import Recorder
 from kmslab.kms.key import Key
 from kmslab.settings import Settings
 from kmslab.store import Store
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """What the service works with: its records, its HSMs, its clock and ids."""
+    """What the service works with: its records, its HSMs, its clock and ids, its trail."""
 
     store: Store
     fleet: Fleet
     settings: Settings
+    recorder: Recorder
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Request:
     call: Call
     rooms: Rooms
     keys: tuple[Key, ...] = ()
+    prepared: Any = None  # what the operation made before its transaction began
 
     @property
     def key(self) -> Key:

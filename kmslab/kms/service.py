@@ -1,11 +1,13 @@
 """The KMS service: how a request travels, from top to bottom.
 
+0 time       what became due since the last call?      kms/due.py
 1 validate   is its shape right?                       aws/validation.py, botocore's model
 2 find       which KMS keys is it about?               kms/finding.py
 3 authorize  may this caller do that with them?        everyone's own account only, so far
-4 state      is the key in a state that allows it?     below
-5 perform    the operation itself                      kms/operations.py says where
-6 record     what CloudTrail keeps of it               cloudtrail/recorder.py
+4 kind       is it a key for that?                     kms/algorithms.py
+5 state      is the key in a state that allows it?     kms/states.py
+6 perform    the operation itself                      kms/operations.py says where
+7 record     what CloudTrail keeps of it               cloudtrail/recorder.py
 """
 
 from __future__ import annotations
@@ -15,12 +17,12 @@ from contextlib import contextmanager, nullcontext
 
 from botocore.model import ServiceModel
 
-from kmslab.aws.call import Answer, Call
+from kmslab.aws.call import Answer, Call, Output
 from kmslab.aws.validation import validate
-from kmslab.cloudtrail.recorder import Recorder
-from kmslab.errors import AwsError, HsmError, StoreError
+from kmslab.errors import AwsError, FleetDown, HsmError, StoreBusy, StoreError
+from kmslab.kms import algorithms, due, finding, grants, service_keys, states
 from kmslab.kms.key import Key
-from kmslab.kms.operations import OPERATIONS, Operation
+from kmslab.kms.operations import NOT_ANSWERED, OPERATIONS, Operation
 from kmslab.kms.request import Request, Rooms
 
 
@@ -30,79 +32,112 @@ class Kms:
     def __init__(self, rooms: Rooms, model: ServiceModel) -> None:
         self._rooms = rooms
         self._model = model
-        self._recorder = Recorder(rooms.store, rooms.settings)
 
     def __call__(self, call: Call) -> Answer:
         """Answers a call, or raises the `AwsError` that AWS would answer with."""
-        keys: tuple[Key, ...] = ()
+        keys: list[Key] = []
         try:
             with _as_aws_errors():
-                operation = self._operation(call)
+                due.happen(self._rooms)
+                operation = _operation(call)
+                validate(self._model.operation_model(call.operation), call.parameters)
+                _check_dry_run(call)
+                prepared = operation.prepare(self._rooms, call) if operation.prepare else None
                 with self._rooms.store.transaction() if operation.changes else nullcontext():
-                    validate(self._model.operation_model(call.operation), call.parameters)
-                    keys = operation.find(self._rooms, call)
-                    self._authorize(call)
-                    _check_states(operation, keys)
-                    output = operation.perform(Request(call, self._rooms, keys))
-                    _stop_dry_run(call)
-                    request_id = self._recorder.success(call, _arns(keys), output)
+                    keys += operation.find(self._rooms, call)
+                    self._authorize(call, keys)
+                    for key in keys:
+                        algorithms.check_kind(
+                            key, call.operation, operation.usage, operation.origin
+                        )
+                        states.check(call.operation, key)
+                    request = Request(call, self._rooms, tuple(keys), prepared)
+                    output = _perform(operation, request)
+                    request_id = self._rooms.recorder.success(call, _arns(keys), output)
+                if operation.changes:
+                    due.happen(self._rooms)
         except AwsError as error:
+            self._declare(call, error)
             with _as_aws_errors():
-                error.request_id = self._recorder.failure(call, _arns(keys), error)
+                error.request_id = self._rooms.recorder.failure(call, _arns(keys), error)
             raise
         return Answer(output, request_id)
 
-    def _operation(self, call: Call) -> Operation:
-        operation = OPERATIONS.get(call.operation)
-        if operation is None:
+    def _authorize(self, call: Call, keys: list[Key]) -> None:
+        """Policies and grants will decide here. So far an account's admin is its only caller."""
+        grants.check_tokens(self._rooms, call.parameters.get("GrantTokens") or [])
+        for key in keys:
+            service_keys.check_caller(key, call)
+
+    def _declare(self, call: Call, error: AwsError) -> None:
+        """An error that AWS's model of the operation does not have becomes the one that it has."""
+        if call.operation not in self._model.operation_names:
+            return
+        declared = {
+            shape.name for shape in self._model.operation_model(call.operation).error_shapes
+        }
+        if error.code in _INSTEAD and error.code not in declared:
+            error.code = _INSTEAD[error.code]
+
+
+# Errors that only some operations declare, and what the others answer in their place.
+_INSTEAD = {
+    "InvalidArnException": "NotFoundException",
+    "KeyUnavailableException": "KMSInternalException",
+    "DependencyTimeoutException": "KMSInternalException",
+}
+
+
+def _operation(call: Call) -> Operation:
+    operation = OPERATIONS.get(call.operation)
+    if operation is None:
+        why = NOT_ANSWERED.get(call.operation, "it is not in its table")
+        raise AwsError(
+            "UnsupportedOperationException",
+            f"kmslab does not answer kms:{call.operation} yet: {why}.",
+        )
+    for name in operation.not_yet:
+        if call.parameters.get(name) not in (None, False):
             raise AwsError(
-                "UnknownOperationException",
-                f"kmslab does not answer kms:{call.operation} yet, only {', '.join(OPERATIONS)}.",
+                "UnsupportedOperationException",
+                f"kmslab does not answer the parameter {name} of {call.operation} yet.",
             )
-        for name in operation.not_yet:
-            if call.parameters.get(name) not in (None, False):
-                raise AwsError(
-                    "UnsupportedOperationException",
-                    f"kmslab does not answer the parameter {name} of {call.operation} yet.",
-                )
-        return operation
-
-    def _authorize(self, call: Call) -> None:
-        """Policies and grants will decide here. So far an account's admin is its only caller.
-
-        Nobody has made a grant yet, so a grant token can only be an invalid one.
-        """
-        if call.parameters.get("GrantTokens"):
-            raise AwsError("InvalidGrantTokenException")
+    return operation
 
 
-def _check_states(operation: Operation, keys: tuple[Key, ...]) -> None:
-    for key in keys:
-        if operation.uses_key and key.state == "Disabled":
-            raise AwsError("DisabledException", f"{key.arn} is disabled.")
+def _check_dry_run(call: Call) -> None:
+    if call.parameters.get("DryRunModifiers") and not call.parameters.get("DryRun"):
+        raise AwsError("ValidationException", "DryRunModifiers is valid only with DryRun.")
 
 
-def _stop_dry_run(call: Call) -> None:
-    """A dry run always ends in an exception; its transaction, if there is one, is taken back."""
-    if call.parameters.get("DryRun"):
+def _perform(operation: Operation, request: Request) -> Output:
+    """Runs the operation. A dry run always ends in an exception, and its transaction is undone."""
+    ignored = finding.ignores_ciphertext(request.call)
+    output = {} if ignored else operation.perform(request)
+    if request.call.parameters.get("DryRun"):
         raise AwsError(
             "DryRunOperationException",
             "The request would have succeeded, but the DryRun option is set.",
         )
+    return output
 
 
-def _arns(keys: tuple[Key, ...]) -> list[str]:
+def _arns(keys: list[Key]) -> list[str]:
     return [key.arn for key in keys]
 
 
 @contextmanager
 def _as_aws_errors() -> Iterator[None]:
-    """What fails inside is KMSInternalException to the client, with the reason in its message.
+    """What fails inside is a 500 to the client, with the reason in its message.
 
     A text with half a surrogate pair passes through JSON, and is no Unicode text all the same.
     """
     try:
         yield
+    except FleetDown as error:
+        raise AwsError("KeyUnavailableException", str(error), 500) from error
+    except StoreBusy as error:
+        raise AwsError("DependencyTimeoutException", str(error), 500) from error
     except (HsmError, StoreError) as error:
         raise AwsError("KMSInternalException", str(error), 500) from error
     except UnicodeEncodeError:

@@ -1,0 +1,70 @@
+"""What time will bring to a key: its next rotation, the end of its material, its deletion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from kmslab.kms.key import Key
+from kmslab.kms.request import Rooms
+
+Kind = Literal["rotate", "rotate on demand", "expire", "delete", "settle", "scrub"]
+DAY = 86_400.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One thing to come."""
+
+    number: int
+    time: float
+    kind: Kind
+    account: str
+    region: str
+    key_id: str
+    detail: str
+
+
+def schedule(rooms: Rooms, key: Key, time: float, kind: Kind, detail: str = "") -> None:
+    """Something will happen to the key at this time, once."""
+    rooms.store.write(
+        "INSERT INTO due (time, kind, account, region, key_id, detail) VALUES (?, ?, ?, ?, ?, ?)",
+        (time, kind, key.account, key.region, key.key_id, detail),
+    )
+
+
+def cancel(rooms: Rooms, key: Key, kind: Kind, detail: str | None = None) -> None:
+    """What was scheduled for a key in its Region will not happen."""
+    rooms.store.write(
+        "DELETE FROM due WHERE key_id = ? AND region = ? AND account = ? AND kind = ? "
+        "AND detail = coalesce(?, detail)",
+        (key.key_id, key.region, key.account, kind, detail),
+    )
+
+
+def first(rooms: Rooms, until: float) -> Due | None:
+    """What is due first, if that is by now."""
+    row = rooms.store.row(
+        "SELECT number, time, kind, account, region, key_id, detail FROM due "
+        "WHERE time <= ? ORDER BY time, number LIMIT 1",
+        (until,),
+    )
+    return Due(*row) if row else None
+
+
+def take(rooms: Rooms, due: Due) -> None:
+    """It happens now, and not again."""
+    rooms.store.write("DELETE FROM due WHERE number = ?", (due.number,))
+
+
+def scrub_later(rooms: Rooms, key: Key) -> None:
+    """Deleted material leaves the disk as soon as the transaction that deletes it is over."""
+    schedule(rooms, key, 0.0, "scrub")
+
+
+def move(rooms: Rooms, key: Key, region: str) -> None:
+    """What rotates a multi-Region key happens in another Region, its new primary one."""
+    rooms.store.write(
+        "UPDATE due SET region = ? WHERE key_id = ? AND region = ? AND kind LIKE 'rotate%'",
+        (region, key.key_id, key.region),
+    )

@@ -1,0 +1,111 @@
+"""CreateKey: a KMS key of any kind, with material from an HSM or waiting for the caller's own."""
+
+from __future__ import annotations
+
+from kmslab.aws.call import Call, Output
+from kmslab.errors import AwsError
+from kmslab.hsm.kinds import NewKey
+from kmslab.kms import keys, material, policies, records, states, tags
+from kmslab.kms.key import Key
+from kmslab.kms.material import Material
+from kmslab.kms.request import Request, Rooms
+from kmslab.kms.specs import ENCRYPT, SPECS, SYMMETRIC, Spec
+
+MOST_KEYS = 100_000  # customer managed keys in an account and Region
+
+
+def prepare(rooms: Rooms, call: Call) -> NewKey | None:
+    """The key material, made before the records are locked: an RSA pair takes seconds."""
+    spec, usage = _kind(call)
+    if _origin(call) == "EXTERNAL":
+        return None
+    return material.make(rooms, spec.usages[usage].kind)
+
+
+def create_key(request: Request) -> Output:
+    """CreateKey: makes a KMS key. With Origin EXTERNAL it waits for the caller's key material."""
+    rooms, call = request.rooms, request.call
+    _room_for_one_more(rooms, call)
+    policy = policies.checked(request, request.get("Policy", policies.default(call.account)))
+    new_tags = tags.checked({}, request.get("Tags", []))
+    key = add(rooms, call, request.prepared)
+    policies.put(rooms, key, policy)
+    tags.put(rooms, key, new_tags)
+    return {"KeyMetadata": keys.metadata(rooms, key)}
+
+
+def add(rooms: Rooms, call: Call, made: NewKey | None, manager: str = "CUSTOMER") -> Key:
+    """Keeps a new key with its material, as the parameters of a CreateKey call describe it."""
+    (spec, usage), settings, asked = _kind(call), rooms.settings, call.parameters
+    multi_region = bool(asked.get("MultiRegion"))
+    key = Key(
+        account=call.account,
+        region=call.region,
+        key_id=settings.new_multi_region_id() if multi_region else settings.new_id(),
+        created=settings.now(),
+        description=asked.get("Description") or "",
+        state=states.ENABLED if made else states.PENDING_IMPORT,
+        material_id=settings.new_material_id() if made else "",
+        spec_name=spec.name,
+        usage_name=usage,
+        origin=_origin(call),
+        manager=manager,
+        primary_region=call.region if multi_region else "",
+        deletion=None,
+        window=None,
+    )
+    records.add(rooms, key)
+    if made:
+        first = Material(key.material_id, 1, made.token, made.public, material.CURRENT)
+        material.add(rooms, key, first)
+    return key
+
+
+def _origin(call: Call) -> str:
+    origin: str = call.parameters.get("Origin") or "AWS_KMS"
+    if origin not in ("AWS_KMS", "EXTERNAL"):
+        raise AwsError(
+            "UnsupportedOperationException",
+            f"kmslab has no custom key stores yet, so no keys with Origin {origin}.",
+        )
+    return origin
+
+
+def _kind(call: Call) -> tuple[Spec, str]:
+    """The spec and usage that a CreateKey call asks for."""
+    new, old = call.parameters.get("KeySpec"), call.parameters.get("CustomerMasterKeySpec")
+    if new and old:
+        raise AwsError(
+            "ValidationException",
+            "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. "
+            "CustomerMasterKeySpec is deprecated.",
+        )
+    name = new or old or SYMMETRIC
+    if name not in SPECS:
+        raise AwsError(
+            "UnsupportedOperationException", f"KeySpec {name} is not supported in this Region"
+        )
+    usage = call.parameters.get("KeyUsage") or (ENCRYPT if name == SYMMETRIC else None)
+    if usage is None:
+        raise AwsError(
+            "ValidationException",
+            "You must specify a KeyUsage value for all KMS keys except for symmetric encryption "
+            "keys.",
+        )
+    if usage not in SPECS[name].usages:
+        raise AwsError(
+            "ValidationException", f"KeyUsage {usage} is not compatible with KeySpec {name}"
+        )
+    return SPECS[name], usage
+
+
+def _room_for_one_more(rooms: Rooms, call: Call) -> None:
+    row = rooms.store.row(
+        "SELECT count(*) FROM kms_key WHERE account = ? AND region = ? AND manager = 'CUSTOMER'",
+        (call.account, call.region),
+    )
+    if row and row[0] >= MOST_KEYS:
+        raise AwsError(
+            "LimitExceededException",
+            f"The account has {MOST_KEYS:,} KMS keys in {call.region} already",
+        )

@@ -1,0 +1,74 @@
+"""KMS keys as records: keeping, changing and finding them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kmslab.kms.key import Key
+from kmslab.kms.request import Rooms
+
+_COLUMNS = (
+    "account, region, key_id, created, description, state, material_id, spec, usage, origin, "
+    "manager, primary_region, deletion, window"
+)
+_MARKS = ", ".join("?" * len(_COLUMNS.split(",")))
+# Tables whose rows belong to a key, and go with it.
+_BELONGINGS = ("material", "policy", "tag", "alias", "key_grant", "due", "kms_key")
+
+
+def add(rooms: Rooms, key: Key) -> None:
+    """Keeps a new key."""
+    rooms.store.write(
+        f"INSERT INTO kms_key ({_COLUMNS}) VALUES ({_MARKS})",
+        (
+            *(key.account, key.region, key.key_id, key.created, key.description, key.state),
+            *(key.material_id, key.spec_name, key.usage_name, key.origin, key.manager),
+            *(key.primary_region, key.deletion, key.window),
+        ),
+    )
+
+
+def change(rooms: Rooms, key: Key, **values: Any) -> None:
+    """Changes columns of a key: `change(rooms, key, state="Disabled")`."""
+    settings = ", ".join(f"{name} = ?" for name in values)
+    rooms.store.write(
+        f"UPDATE kms_key SET {settings} WHERE account = ? AND region = ? AND key_id = ?",
+        (*values.values(), key.account, key.region, key.key_id),
+    )
+
+
+def find(rooms: Rooms, account: str, region: str, key_id: str) -> Key | None:
+    """The key with this id in an account and Region, or None."""
+    row = rooms.store.row(
+        f"SELECT {_COLUMNS} FROM kms_key WHERE account = ? AND region = ? AND key_id = ?",
+        (account, region, key_id),
+    )
+    return Key(*row) if row else None
+
+
+def related(rooms: Rooms, key: Key) -> list[Key]:
+    """A multi-Region key in all its Regions, primary first; a single-Region key alone."""
+    rows = rooms.store.rows(
+        f"SELECT {_COLUMNS} FROM kms_key WHERE account = ? AND key_id = ? "
+        "ORDER BY region <> primary_region, region",
+        (key.account, key.key_id),
+    )
+    return [Key(*row) for row in rows]
+
+
+def delete(rooms: Rooms, key: Key) -> None:
+    """Deletes a key with all that belongs to it; its material leaves the HSMs' memory too."""
+    names = key.account, key.region, key.key_id
+    for (token,) in rooms.store.rows(
+        "SELECT token FROM material WHERE account = ? AND region = ? AND key_id = ?", names
+    ):
+        if token is not None:
+            rooms.fleet.forget(token)
+    for table in _BELONGINGS:
+        rooms.store.write(
+            f"DELETE FROM {table} WHERE account = ? AND region = ? AND key_id = ?", names
+        )
+    if not related(rooms, key):
+        rooms.store.write(
+            "DELETE FROM rotation WHERE account = ? AND key_id = ?", (key.account, key.key_id)
+        )

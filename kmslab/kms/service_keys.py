@@ -1,0 +1,121 @@
+"""Keys that AWS services use by themselves: AWS managed keys and AWS owned keys.
+
+    AWS managed   in your account, under alias/aws/SERVICE, made when the service first needs it;
+                  you see it and what it does, but only its service uses it, and nobody changes it
+    AWS owned     in an account of the service; you see nothing of it, and pay nothing for it
+
+Source: "AWS KMS keys" (customer managed, AWS managed and AWS owned keys). Both rotate every year.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from kmslab.aws.call import Call, Output, Principal
+from kmslab.errors import AwsError
+from kmslab.kms import aliases, creating, policies, records, rotation, specs
+from kmslab.kms.key import Key
+from kmslab.kms.request import Rooms
+
+AWS_ACCOUNT = "000000000000"  # stands for the accounts in which services keep their own keys
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service that encrypts what it stores: which kind of key it takes unless told otherwise."""
+
+    name: str
+    stores: str  # what it protects, as the description of its AWS managed key says it
+    owned: bool = False
+
+
+SERVICES: Mapping[str, Service] = MappingProxyType(
+    {
+        "s3": Service("s3", "S3 objects"),
+        "ebs": Service("ebs", "EBS volumes"),
+        "secretsmanager": Service("secretsmanager", "Secrets Manager data"),
+        "ssm": Service("ssm", "SSM parameters"),
+        "dynamodb": Service("dynamodb", "DynamoDB data", owned=True),
+    }
+)
+
+
+def first_use(rooms: Rooms, call: Call, service: Service) -> Key:
+    """The key that a service uses in the caller's account; made if this is the first time."""
+    alias = aliases.AWS_PREFIX + service.name
+    home = (
+        _as_service(call, service) if service.owned else replace(call, parameters=_asked(service))
+    )
+    with rooms.store.transaction():
+        known = aliases.find(rooms, home, alias)
+        key = known and records.find(rooms, home.account, home.region, known.key_id)
+        return key or _make(rooms, home, service, alias)
+
+
+def check_caller(key: Key, call: Call) -> None:
+    """AccessDeniedException for what an AWS managed key's policy lets nobody do directly.
+
+    That policy allows its account to look at the key, and its service to use it.
+    """
+    if key.manager == "AWS" and not call.operation.startswith(("Describe", "Get", "List")):
+        raise AwsError(
+            "AccessDeniedException",
+            f"User: {call.principal.arn} is not authorized to perform: kms:{call.operation} on "
+            f"resource: {key.arn} because no resource-based policy allows the "
+            f"kms:{call.operation} action",
+        )
+
+
+def _make(rooms: Rooms, call: Call, service: Service, alias: str) -> Key:
+    made = rooms.fleet.generate(specs.SPECS[specs.SYMMETRIC].usages[specs.ENCRYPT].kind)
+    key = creating.add(rooms, call, made, manager="AWS")
+    aliases.add(rooms, call, alias, key)
+    policies.put(rooms, key, _policy(call, service))
+    rotation.start(rooms, key, rotation.DEFAULT_DAYS)
+    return key
+
+
+def _as_service(call: Call, service: Service) -> Call:
+    """The same call as the service makes it in its own account."""
+    who = Principal(AWS_ACCOUNT, f"{service.name}.amazonaws.com", "", "")
+    return Call(who, "kms", "CreateKey", call.region, {})
+
+
+def _asked(service: Service) -> Output:
+    text = f"Default key that protects my {service.stores} when no other key is defined"
+    return {"Description": text}
+
+
+def _policy(call: Call, service: Service) -> str:
+    """As the policies of AWS managed keys read: use through the service, a look for the account."""
+    via = {
+        "kms:ViaService": f"{service.name}.{call.region}.amazonaws.com",
+        "kms:CallerAccount": call.account,
+    }
+    use = ("Encrypt", "Decrypt", "ReEncrypt*", "GenerateDataKey*", "CreateGrant", "DescribeKey")
+    look = ("Describe*", "Get*", "List*", "RevokeGrant")
+    through = {
+        "Sid": f"Allow access through {service.name} for all principals in the account that are "
+        f"authorized to use {service.name}",
+        "Effect": "Allow",
+        "Principal": {"AWS": "*"},
+        "Action": [f"kms:{name}" for name in use],
+        "Resource": "*",
+        "Condition": {"StringEquals": via},
+    }
+    direct = {
+        "Sid": "Allow direct access to key metadata to the account",
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{call.account}:root"},
+        "Action": [f"kms:{name}" for name in look],
+        "Resource": "*",
+    }
+    document = {
+        "Version": "2012-10-17",
+        "Id": f"auto-{service.name}-1",
+        "Statement": [through, direct],
+    }
+    return json.dumps(document, indent=2)
