@@ -1,0 +1,23 @@
+"""The widgets that lessons show; their logic is in plain modules of `kmslab.course`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kmslab.course import flow, holders
+from kmslab.course.widgets.progress import Progress
+from kmslab.course.widgets.stepper import Stepper
+from kmslab.envelope import Header
+
+__all__ = ["Progress", "Stepper", "data_key_holders", "encryption_flow"]
+
+
+def data_key_holders(data_key: Mapping[str, Any], data: bytes, sealed: bytes) -> Stepper:
+    """Lesson 05: who holds what, from GenerateDataKey's answer, the data and its ciphertext."""
+    return Stepper(holders.story(data_key, data, sealed))
+
+
+def encryption_flow(header: Header, size: int, name: str = "X-ray") -> Stepper:
+    """Lesson 06: the encryption flow of a file that `encrypt_file` wrote."""
+    return Stepper(flow.story(header, size, name))
