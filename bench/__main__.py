@@ -1,7 +1,7 @@
 """Asks every question and prints the table; exit status 1 when a target is missed.
 
 python -m bench            all of them, under two minutes
-python -m bench calls      only some: calls, files, keys, memory, start
+python -m bench calls      only some: calls, files, keys, memory, rotation, start
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from bench import calls, files, keys, memory, start
+from bench import calls, files, keys, memory, rotation, start
 from bench.measure import Result
 
 QUESTIONS = {
@@ -17,6 +17,7 @@ QUESTIONS = {
     "files": files.ask,
     "memory": memory.ask,
     "start": start.ask,
+    "rotation": rotation.ask,
     "keys": keys.ask,
 }
 

@@ -37,6 +37,8 @@ class Result:
             target = f"at least {self.at_least:g}"
         if self.at_most is not None:
             target = f"at most {self.at_most:g}"
+        if self.at_least is not None and self.at_most is not None:
+            target = f"{self.at_least:g} to {self.at_most:g}"
         mark = "" if self.is_met else "MISSED"
         value = f"{self.value:.2f} {self.unit}"
         return f"{self.question:<52} {value:>10}  {target:<15} {mark:<6} {self.detail}".rstrip()

@@ -75,6 +75,13 @@ class Settings:
                     self._set("service token", kept)
         return bytes.fromhex(kept)
 
+    def note_deletion(self) -> None:
+        """Counts a deletion of key material, for all processes that have the lab open."""
+        self._store.write(
+            "INSERT INTO lab VALUES ('deletions', '1') "
+            "ON CONFLICT DO UPDATE SET value = CAST(value AS INT) + 1"
+        )
+
     def new_id(self) -> str:
         """A UUID for a new key; inside a transaction. A seeded lab repeats its ids."""
         return str(uuid.UUID(bytes=self._new("key")[:16], version=4))

@@ -7,6 +7,7 @@ exported key tokens, which nothing but an HSM of the lab opens.
 
     lab        the account, the clock, the seed             one row a setting
     kms_key    a KMS key and its state                      one row a key and Region
+    key_count  how many customer managed keys there are     one row an account and Region
     material   one generation of its material, as a token   one row a rotation
     rotation   when its material is replaced                one row a key that was ever rotated
     policy     its key policy
@@ -73,7 +74,11 @@ MIGRATIONS = (
         SELECT account, region, key_id, b.material_id, 1, token, 'CURRENT'
         FROM backing_key AS b JOIN kms_key USING (key_id);
     DROP TABLE backing_key;
-    CREATE INDEX customer_key ON kms_key (account, region) WHERE manager = 'CUSTOMER';
+    CREATE TABLE key_count (
+        account TEXT NOT NULL, region TEXT NOT NULL, keys INTEGER NOT NULL,
+        PRIMARY KEY (account, region)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO key_count SELECT account, region, count(*) FROM kms_key GROUP BY account, region;
     CREATE INDEX related_key ON kms_key (account, key_id);
     CREATE TABLE policy (
         account TEXT NOT NULL, region TEXT NOT NULL, key_id TEXT NOT NULL, document TEXT NOT NULL,
@@ -95,13 +100,18 @@ MIGRATIONS = (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX grant_to_retire ON key_grant (account, region, retiring, grant_id);
     CREATE TABLE due (
-        number INTEGER PRIMARY KEY, time REAL NOT NULL, kind TEXT NOT NULL,
+        number INTEGER PRIMARY KEY AUTOINCREMENT, time REAL NOT NULL, kind TEXT NOT NULL,
         account TEXT NOT NULL, region TEXT NOT NULL, key_id TEXT NOT NULL, detail TEXT NOT NULL
     ) STRICT;
     CREATE INDEX due_first ON due (time, number);
     CREATE INDEX due_of_key ON due (key_id, region);
     CREATE INDEX event_of_key ON event (resources, number);
-    CREATE INDEX re_encryption ON event (number) WHERE operation = 'ReEncrypt'
+    CREATE INDEX re_encrypted_from ON event (
+        substr(resources, 1, instr(resources, ' ') - 1), number
+    ) WHERE operation = 'ReEncrypt';
+    CREATE INDEX re_encrypted_to ON event (
+        substr(resources, instr(resources, ' ') + 1), number
+    ) WHERE operation = 'ReEncrypt'
     """,
 )
 WAIT_SECONDS = 30.0  # how long a write waits for another process's write
@@ -138,14 +148,14 @@ class Store:
         """Writes; outside a transaction it is committed at once. Returns how many rows changed."""
         return self._execute(sql, values)[1]
 
-    def scrub(self) -> None:
-        """Takes what was deleted off the disk.
+    def scrub(self) -> bool:
+        """Takes what was deleted off the disk; False where another process is in the way.
 
         `secure_delete` overwrites it in the file, but the write-ahead log still holds the pages of
-        before, until it is written back and emptied. Where another process is in the middle of a
-        read, that one's next write does it.
+        before, until it is written back and emptied. That waits for others to end what they read.
         """
-        self._execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        row = self.row("PRAGMA wal_checkpoint(TRUNCATE)")
+        return row is not None and row[0] == 0
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -40,6 +40,36 @@ def test_an_alias_moves_to_another_key(fresh: Lab) -> None:
     assert kms.encrypt(KeyId="alias/app", Plaintext=b"x")["KeyId"].endswith(second)
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"},
+        {"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"},
+        {"KeySpec": "SYMMETRIC_DEFAULT"},
+        {"KeySpec": "ECC_NIST_P256", "KeyUsage": "KEY_AGREEMENT"},
+    ],
+    ids=lambda other: "-".join(other.values()),
+)
+def test_an_alias_moves_only_to_a_key_of_the_same_type_and_usage(
+    kms: Any, other: dict[str, str]
+) -> None:
+    """UpdateAlias: "both symmetric or both asymmetric or both HMAC", and the same key usage."""
+    key = kms.create_key(**other)["KeyMetadata"]["KeyId"]
+    signing = {"KeySpec": "ECC_NIST_EDWARDS25519", "KeyUsage": "SIGN_VERIFY"}
+    stays = kms.create_key(**signing)["KeyMetadata"]["KeyId"]
+    kms.create_alias(AliasName="alias/signs", TargetKeyId=stays)
+    try:
+        if other.get("KeyUsage") == "SIGN_VERIFY":  # another spec of the same type is fine
+            kms.update_alias(AliasName="alias/signs", TargetKeyId=key)
+            stays = key
+        else:
+            with refused("ValidationException"):
+                kms.update_alias(AliasName="alias/signs", TargetKeyId=key)
+        assert kms.describe_key(KeyId="alias/signs")["KeyMetadata"]["KeyId"] == stays
+    finally:
+        kms.delete_alias(AliasName="alias/signs")
+
+
 def test_deleting_an_alias_leaves_the_key(kms: Any, key: str) -> None:
     kms.create_alias(AliasName="alias/short-lived", TargetKeyId=key)
     kms.delete_alias(AliasName="alias/short-lived")

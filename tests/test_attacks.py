@@ -15,9 +15,12 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from Crypto.PublicKey import MLKEM
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from expect import files
-from pkcs11 import Mechanism
-from test_hsm_session import readable_key
+from intruder import known_token
+from wrapping import bring
 
 from kmslab import Lab, envelope
 from kmslab.aws.call import Answer, Call
@@ -59,8 +62,8 @@ def known(fresh: Lab) -> tuple[Lab, str, bytes]:
     value = os.urandom(32)
     kms, hsm = fresh.client("kms"), fresh.hsms.hsms[0]
     key = kms.create_key()["KeyMetadata"]["KeyId"]
-    token = hsm._domain_key.wrap_key(readable_key(hsm, value), mechanism=Mechanism.AES_KEY_WRAP)
-    fresh._rooms.store.write("UPDATE backing_key SET token = ? WHERE key_id = ?", (token, key))
+    token = known_token(hsm, value)
+    fresh._rooms.store.write("UPDATE material SET token = ? WHERE key_id = ?", (token, key))
     return fresh, key, value
 
 
@@ -70,7 +73,7 @@ def test_the_bytes_of_a_backing_key_are_in_no_file(known: tuple[Lab, str, bytes]
     for _ in range(3):
         blob = kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
         assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
-    (token,) = lab._rooms.store.row("SELECT token FROM backing_key") or ()
+    (token,) = lab._rooms.store.row("SELECT token FROM material") or ()
     for hsm in lab.hsms.hsms:
         hsm.encrypt(token, b"x", b"")
     contents = files(lab.path)
@@ -123,6 +126,59 @@ def test_plaintexts_and_data_keys_stay_nowhere(
         assert_nowhere(each, {"trail": json.dumps(fresh.trail()[:]).encode()})
 
 
+def test_private_keys_seeds_macs_and_shared_secrets_stay_nowhere(
+    fresh: Lab, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG, "kmslab")
+    kms = fresh.client("kms")
+    wrapping = kms.create_key()["KeyMetadata"]["KeyId"]
+
+    def key(spec: str, usage: str, material: bytes = b"") -> str:
+        origin = {"Origin": "EXTERNAL"} if material else {}
+        made = kms.create_key(KeySpec=spec, KeyUsage=usage, **origin)["KeyMetadata"]["KeyId"]
+        if material:
+            bring(kms, made, material)
+        return made
+
+    of_mac, seed = os.urandom(32), os.urandom(64)
+    own = ec.generate_private_key(ec.SECP256R1())
+    number = own.private_numbers().private_value.to_bytes(32)
+    with_mac = key("HMAC_256", "GENERATE_VERIFY_MAC", of_mac)
+    kem = MLKEM.construct(param_set=MLKEM.ML_KEM_768, seed=seed).export_key()
+    carrier = key("ML_KEM_768", "ENCAPSULATE_DECAPSULATE", kem)
+    agreeing = key("ECC_NIST_P256", "KEY_AGREEMENT", _pkcs8(own))
+    tag = kms.generate_mac(KeyId=with_mac, MacAlgorithm="HMAC_SHA_256", Message=b"x")["Mac"]
+    made = kms.encapsulate(KeyId=carrier, EncapsulationAlgorithm="ML_KEM")
+    kms.decapsulate(
+        KeyId=carrier,
+        EncapsulationAlgorithm="ML_KEM",
+        SharedSecretCiphertextBlob=made["SharedSecretCiphertextBlob"],
+    )
+    agreed = kms.derive_shared_secret(
+        KeyId=agreeing,
+        KeyAgreementAlgorithm="ECDH",
+        PublicKey=kms.get_public_key(KeyId=key("ECC_NIST_P256", "KEY_AGREEMENT"))["PublicKey"],
+    )
+    pairs = [
+        kms.generate_data_key_pair(KeyId=wrapping, KeyPairSpec=spec)["PrivateKeyPlaintext"]
+        for spec in ("ECC_NIST_P256", "ECC_NIST_EDWARDS25519", "ML_KEM_512")
+    ]
+    secrets = [of_mac, number, seed, tag, made["SharedSecret"], agreed["SharedSecret"], *pairs]
+    secrets += [pairs[1][-32:], pairs[2][-64:]]  # their seeds alone
+    shown = [
+        *(repr(each) for each in (fresh, fresh.hsms, fresh.trail()[:], fresh._rooms)),
+        *(fresh.trail()._repr_html_(), repr(vars(fresh)), caplog.text, *capfd.readouterr()),
+    ]
+    contents: dict[Any, bytes] = {f"text {n}": text.encode() for n, text in enumerate(shown)}
+    contents |= files(fresh.path)
+    for secret in secrets:
+        assert_nowhere(secret, contents)
+
+
+def _pkcs8(private: ec.EllipticCurvePrivateKey) -> bytes:
+    return private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+
 def test_no_repr_of_a_request_or_an_answer_shows_what_is_in_it(lab: Lab) -> None:
     secret = os.urandom(24)
     call = Call(lab.admin, "kms", "Encrypt", "us-east-1", {"Plaintext": secret})
@@ -147,7 +203,7 @@ def test_a_blob_moved_to_another_key_in_the_records_does_not_open(fresh: Lab) ->
     first, second = (kms.create_key()["KeyMetadata"] for _ in range(2))
     blob = kms.encrypt(KeyId=first["KeyId"], Plaintext=b"x")["CiphertextBlob"]
     store.write(
-        "UPDATE backing_key SET token = (SELECT token FROM backing_key WHERE key_id = ?)",
+        "UPDATE material SET token = (SELECT token FROM material WHERE key_id = ?)",
         (first["KeyId"],),
     )
     forged = blob.replace(

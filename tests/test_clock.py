@@ -94,3 +94,43 @@ def test_the_repr_tells_the_time() -> None:
 def test_a_step_that_is_no_number_is_named(fresh: Lab) -> None:
     with pytest.raises(TypeError, match="days='one': a number is due"):
         fresh.clock.advance(days="one")  # type: ignore[arg-type]
+
+
+def test_a_clock_that_was_moved_is_moved_for_everyone_who_has_the_lab_open(tmp_path: Path) -> None:
+    with Lab(tmp_path, seed=4) as one, Lab(tmp_path) as other, Lab(seed=4) as third:
+        one.clock.advance(days=10)
+        other.clock.advance(days=5)
+        assert one.clock.now() == other.clock.now() == third.clock.now() + timedelta(days=15)
+
+
+def test_what_is_due_happens_at_the_next_call_not_while_the_clock_moves() -> None:
+    with Lab(seed=5) as lab:
+        kms = lab.client("kms")
+        key = kms.create_key()["KeyMetadata"]["KeyId"]
+        kms.schedule_key_deletion(KeyId=key)
+        lab.clock.advance(days=40)
+        before = lab.clock.now()
+        assert len(lab.trail().named("DeleteKey")) == 0
+        assert kms.list_keys()["Keys"] == []
+        assert len(lab.trail().named("DeleteKey")) == 1
+        # The deletion was recorded, and so was the call: a second each.
+        assert lab.clock.now() == before + timedelta(seconds=2)
+
+
+def test_a_century_passes_year_by_year(fresh: Lab) -> None:
+    kms = fresh.client("kms")
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    blob = kms.encrypt(KeyId=key, Plaintext=b"text")["CiphertextBlob"]
+    kms.enable_key_rotation(KeyId=key)
+    fresh.clock.advance(days=100 * 365 + 1)
+    assert len(kms.list_key_rotations(KeyId=key, Limit=1000)["Rotations"]) == 100
+    assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"text"
+
+
+def test_a_key_made_before_a_leap_of_the_clock_is_as_old_as_the_leap(seeded: Lab) -> None:
+    kms = seeded.client("kms")
+    made = kms.create_key()["KeyMetadata"]
+    seeded.clock.advance(days=1_000)
+    shown = kms.describe_key(KeyId=made["KeyId"])["KeyMetadata"]
+    assert shown["CreationDate"] == made["CreationDate"]
+    assert seeded.clock.now() - shown["CreationDate"] == timedelta(days=1_000, seconds=2)

@@ -11,7 +11,11 @@ import pytest
 from expect import start
 
 from kmslab import Lab
+from kmslab.hsm import pairs
+from kmslab.hsm.kinds import Kind
+from kmslab.hsm.session import AES
 
+CURVE = Kind("EC", "SIGN", curve="secp256r1")
 MAKE_KEYS = """
 import sys
 from kmslab import Lab
@@ -19,7 +23,8 @@ lab = Lab(sys.argv[1])
 kms = lab.client("kms")
 print("ready", flush=True)
 for number in range(100_000):
-    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    tags = [{"TagKey": "number", "TagValue": str(number)}]
+    key = kms.create_key(Tags=tags)["KeyMetadata"]["KeyId"]
     print(key, flush=True)
     kms.create_alias(AliasName=f"alias/{number}", TargetKeyId=key)
     if number:
@@ -57,10 +62,17 @@ def test_a_lab_that_was_killed_opens_whole(tmp_path: Path, moment: int) -> None:
                 assert alias["TargetKeyId"] in listed
         halves = (
             "SELECT count(*) FROM kms_key WHERE material_id NOT IN "
-            "(SELECT material_id FROM backing_key)",
-            "SELECT count(*) FROM backing_key WHERE key_id NOT IN (SELECT key_id FROM kms_key)",
+            "(SELECT material_id FROM material WHERE token IS NOT NULL)",
+            *(
+                f"SELECT count(*) FROM {table} WHERE key_id NOT IN (SELECT key_id FROM kms_key)"
+                for table in ("material", "policy", "tag", "alias")
+            ),
+            *(
+                f"SELECT count(*) FROM kms_key WHERE key_id NOT IN (SELECT key_id FROM {table})"
+                for table in ("policy", "tag")
+            ),
         )
-        assert [store.row(sql) for sql in halves] == [(0,), (0,)]
+        assert [store.row(sql) for sql in halves] == [(0,)] * len(halves)
         assert store.row("PRAGMA integrity_check") == ("ok",)
 
 
@@ -88,6 +100,8 @@ def test_a_lab_that_was_killed_while_it_was_made_can_be_made(tmp_path: Path, mom
         key = kms.create_key()["KeyMetadata"]["KeyId"]
         blob = kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
         assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
-        token = lab.hsms.generate()
-        assert all(hsm.encrypt(token, b"x", b"") for hsm in lab.hsms.hsms)
+        token, pair = lab.hsms.generate(AES).token, lab.hsms.generate(CURVE).token
+        for hsm in lab.hsms.hsms:
+            assert hsm.encrypt(token, b"x", b"")
+            assert pairs.sign(hsm, CURVE, pair, "ECDSA", "sha256", bytes(32))
     assert not (tmp_path / "lab" / "hsms.draft").exists()

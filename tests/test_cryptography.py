@@ -6,7 +6,16 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_der_public_key,
+)
 from expect import UNKNOWN_ID, invalid, refused
+from wrapping import bring
 
 from kmslab import Lab
 
@@ -208,7 +217,8 @@ def test_what_is_no_blob_does_not_decrypt(kms: Any, key: str, wrong: bytes) -> N
 
 
 def test_decrypt_without_a_blob_is_refused(kms: Any, key: str) -> None:
-    with refused("InvalidCiphertextException", ""):
+    failure = "Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null"
+    with refused("ValidationException", invalid(failure)):
         kms.decrypt(KeyId=key)
 
 
@@ -406,7 +416,7 @@ def test_an_algorithm_of_another_kind_of_key_is_refused(
     calls: tuple[Callable[[], Any], ...] = (
         lambda: kms.encrypt(KeyId=key, Plaintext=b"x", EncryptionAlgorithm=algorithm),
         lambda: kms.decrypt(KeyId=key, CiphertextBlob=blob, EncryptionAlgorithm=algorithm),
-        lambda: kms.re_encrypt(SourceEncryptionAlgorithm=algorithm, **known),
+        lambda: kms.re_encrypt(SourceKeyId=key, SourceEncryptionAlgorithm=algorithm, **known),
         lambda: kms.re_encrypt(DestinationEncryptionAlgorithm=algorithm, **known),
     )
     for call in calls:
@@ -424,8 +434,189 @@ def test_a_key_whose_material_is_gone_encrypts_nothing(fresh: Lab) -> None:
     kms = fresh.client("kms")
     key = kms.create_key()["KeyMetadata"]["KeyId"]
     blob = kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
-    fresh._rooms.store.write("DELETE FROM backing_key")
+    fresh._rooms.store.write("UPDATE material SET token = NULL")
     with refused("KMSInternalException"):
         kms.encrypt(KeyId=key, Plaintext=b"x")
     with refused("InvalidCiphertextException"):
         kms.decrypt(CiphertextBlob=blob)
+
+
+# RSA keys: standard RSA-OAEP, under the public key that anyone may have.
+
+
+class RsaKey(NamedTuple):
+    """An RSA key for encryption: its id, its ARN and its public half."""
+
+    key: str
+    arn: str
+    public: rsa.RSAPublicKey
+
+
+@pytest.fixture(scope="module")
+def rsa_key(kms: Any) -> RsaKey:
+    """An RSA key."""
+    made = kms.create_key(KeySpec="RSA_2048", KeyUsage="ENCRYPT_DECRYPT")["KeyMetadata"]
+    public = load_der_public_key(kms.get_public_key(KeyId=made["KeyId"])["PublicKey"])
+    assert isinstance(public, rsa.RSAPublicKey)
+    return RsaKey(made["KeyId"], made["Arn"], public)
+
+
+MOST = {"RSAES_OAEP_SHA_1": 214, "RSAES_OAEP_SHA_256": 190}
+EVERY_OAEP = pytest.mark.parametrize("algorithm", MOST)
+
+
+def _oaep(algorithm: str, label: bytes | None = None) -> padding.OAEP:
+    digest = hashes.SHA1() if algorithm.endswith("SHA_1") else hashes.SHA256()
+    return padding.OAEP(padding.MGF1(digest), digest, label)
+
+
+@EVERY_OAEP
+def test_an_rsa_key_answers_as_aws_does(kms: Any, rsa_key: RsaKey, algorithm: str) -> None:
+    named = {"KeyId": rsa_key.key, "EncryptionAlgorithm": algorithm}
+    about = {"KeyId": rsa_key.arn, "EncryptionAlgorithm": algorithm}
+    answer = kms.encrypt(Plaintext=b"x", **named)
+    made = answer.pop("CiphertextBlob")
+    answer.pop("ResponseMetadata")
+    assert answer == about
+    assert len(made) == 256
+    answer = kms.decrypt(CiphertextBlob=made, **named)
+    answer.pop("ResponseMetadata")
+    assert answer == about | {"Plaintext": b"x"}
+
+
+@EVERY_OAEP
+def test_what_anyone_encrypts_with_the_public_key_decrypts(
+    kms: Any, rsa_key: RsaKey, algorithm: str
+) -> None:
+    for size in (0, 1, 32, MOST[algorithm]):
+        made = rsa_key.public.encrypt(b"p" * size, _oaep(algorithm))
+        opened = kms.decrypt(KeyId=rsa_key.key, CiphertextBlob=made, EncryptionAlgorithm=algorithm)
+        assert opened["Plaintext"] == b"p" * size
+
+
+@EVERY_OAEP
+def test_what_kms_encrypts_the_owner_of_the_key_decrypts(kms: Any, algorithm: str) -> None:
+    own = rsa.generate_private_key(65537, 2048)
+    made = kms.create_key(KeySpec="RSA_2048", KeyUsage="ENCRYPT_DECRYPT", Origin="EXTERNAL")
+    named = {"KeyId": made["KeyMetadata"]["KeyId"], "EncryptionAlgorithm": algorithm}
+    material = own.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    bring(kms, named["KeyId"], material, algorithm="RSA_AES_KEY_WRAP_SHA_256")
+    for plaintext in (b"x", bytes(MOST[algorithm])):
+        blob = kms.encrypt(Plaintext=plaintext, **named)["CiphertextBlob"]
+        assert own.decrypt(blob, _oaep(algorithm)) == plaintext
+        assert kms.decrypt(CiphertextBlob=blob, **named)["Plaintext"] == plaintext
+
+
+@EVERY_OAEP
+def test_an_rsa_key_takes_so_many_bytes_and_no_more(
+    kms: Any, rsa_key: RsaKey, algorithm: str
+) -> None:
+    named, most = {"KeyId": rsa_key.key, "EncryptionAlgorithm": algorithm}, MOST[algorithm]
+    made = kms.encrypt(Plaintext=b"p" * most, **named)["CiphertextBlob"]
+    assert kms.decrypt(CiphertextBlob=made, **named)["Plaintext"] == b"p" * most
+    wording = (
+        f"Algorithm {algorithm} and key spec RSA_2048 cannot encrypt data larger than {most} bytes."
+    )
+    for size in (most + 1, 4096):
+        with refused("ValidationException", wording):
+            kms.encrypt(Plaintext=b"p" * size, **named)
+
+
+@EVERY_OAEP
+def test_no_two_rsa_ciphertexts_are_alike(kms: Any, rsa_key: RsaKey, algorithm: str) -> None:
+    named = {"KeyId": rsa_key.key, "EncryptionAlgorithm": algorithm}
+    made = {kms.encrypt(Plaintext=b"x", **named)["CiphertextBlob"] for _ in range(5)}
+    assert len(made) == 5
+
+
+@EVERY_OAEP
+def test_no_rsa_ciphertext_says_why_it_does_not_decrypt(
+    kms: Any, rsa_key: RsaKey, algorithm: str
+) -> None:
+    named = {"KeyId": rsa_key.key, "EncryptionAlgorithm": algorithm}
+    good = kms.encrypt(Plaintext=b"x", **named)["CiphertextBlob"]
+    other = next(name for name in MOST if name != algorithm)
+    modulus = rsa_key.public.public_numbers().n
+    stranger = rsa.generate_private_key(65537, 2048).public_key()
+    wrong = (
+        *(good[:-1], good + b"\0", bytes([good[0] ^ 1]) + good[1:], bytes(256), b"x", bytes(6144)),
+        *(modulus.to_bytes(256), (modulus - 1).to_bytes(256)),
+        rsa_key.public.encrypt(b"x", _oaep(other)),
+        rsa_key.public.encrypt(b"x", _oaep(algorithm, b"label")),
+        rsa_key.public.encrypt(b"x", padding.PKCS1v15()),
+        stranger.encrypt(b"x", _oaep(algorithm)),
+    )
+    answers = set()
+    for each in wrong:
+        with refused("InvalidCiphertextException", "") as caught:
+            kms.decrypt(CiphertextBlob=each, **named)
+        answer = dict(caught.value.response)
+        answer.pop("ResponseMetadata")
+        answers.add((repr(answer), str(caught.value)))
+    assert len(answers) == 1
+
+
+def test_an_rsa_ciphertext_names_no_key(kms: Any, key: str, rsa_key: RsaKey) -> None:
+    algorithm = {"EncryptionAlgorithm": "RSAES_OAEP_SHA_256"}
+    made = kms.encrypt(KeyId=rsa_key.key, Plaintext=b"x", **algorithm)["CiphertextBlob"]
+    with refused("ValidationException", "KeyId must not be null"):
+        kms.decrypt(CiphertextBlob=made, **algorithm)
+    for named in ({}, {"KeyId": rsa_key.key}, {"KeyId": key}):
+        with refused("InvalidCiphertextException", ""):
+            kms.decrypt(CiphertextBlob=made, **named)
+
+
+def test_an_rsa_key_needs_its_algorithm_said(kms: Any, rsa_key: RsaKey) -> None:
+    wording = "Algorithm SYMMETRIC_DEFAULT is incompatible with key spec RSA_2048."
+    with refused("InvalidKeyUsageException", wording):
+        kms.encrypt(KeyId=rsa_key.key, Plaintext=b"x")
+
+
+def test_a_symmetric_blob_is_of_no_rsa_key(kms: Any, blob: bytes, rsa_key: RsaKey) -> None:
+    with refused("IncorrectKeyException", WRONG_KEY):
+        kms.decrypt(KeyId=rsa_key.key, CiphertextBlob=blob, EncryptionContext=CONTEXT)
+
+
+@EVERY_OAEP
+def test_an_rsa_key_takes_no_context(kms: Any, rsa_key: RsaKey, algorithm: str) -> None:
+    named = {"KeyId": rsa_key.key, "EncryptionAlgorithm": algorithm}
+    made = kms.encrypt(Plaintext=b"x", **named)["CiphertextBlob"]
+    wording = "EncryptionContext is not supported when {} with asymmetric CMKs."
+    with refused("ValidationException", wording.format("encrypting")):
+        kms.encrypt(Plaintext=b"x", EncryptionContext=CONTEXT, **named)
+    with refused("ValidationException", wording.format("decrypting")):
+        kms.decrypt(CiphertextBlob=made, EncryptionContext=CONTEXT, **named)
+    assert kms.encrypt(Plaintext=b"x", EncryptionContext={}, **named)["CiphertextBlob"]
+
+
+def test_re_encrypt_moves_between_symmetric_and_rsa_keys(
+    kms: Any, key: str, rsa_key: RsaKey
+) -> None:
+    sha_1, sha_256 = MOST
+    blob = kms.encrypt(KeyId=key, Plaintext=b"moved", EncryptionContext=CONTEXT)["CiphertextBlob"]
+    out = kms.re_encrypt(
+        CiphertextBlob=blob,
+        SourceEncryptionContext=CONTEXT,
+        DestinationKeyId=rsa_key.key,
+        DestinationEncryptionAlgorithm=sha_1,
+    )
+    assert "SourceKeyMaterialId" in out
+    assert "DestinationKeyMaterialId" not in out
+    around = kms.re_encrypt(
+        CiphertextBlob=out["CiphertextBlob"],
+        SourceKeyId=rsa_key.key,
+        SourceEncryptionAlgorithm=sha_1,
+        DestinationKeyId=rsa_key.key,
+        DestinationEncryptionAlgorithm=sha_256,
+    )
+    back = kms.re_encrypt(
+        CiphertextBlob=around["CiphertextBlob"],
+        SourceKeyId=rsa_key.key,
+        SourceEncryptionAlgorithm=sha_256,
+        DestinationKeyId=key,
+        DestinationEncryptionContext={"new": "one"},
+    )
+    assert back["SourceKeyId"] == rsa_key.arn
+    assert "SourceKeyMaterialId" not in back
+    opened = kms.decrypt(CiphertextBlob=back["CiphertextBlob"], EncryptionContext={"new": "one"})
+    assert opened["Plaintext"] == b"moved"

@@ -1,4 +1,4 @@
-"""Three HSMs, one domain key: losing HSMs, getting them back, several fleets at once."""
+"""Three HSMs that share two domain keys: losing HSMs, getting them back, several fleets at once."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from expect import refused, run
 from kmslab import Lab
 from kmslab.errors import FleetDown, HsmRefused, StoreError
 from kmslab.hsm.fleet import NAMES, Fleet
+from kmslab.hsm.session import AES
 
 
 def test_a_token_of_any_hsm_works_on_all_three(lab: Lab) -> None:
@@ -24,7 +25,7 @@ def test_a_token_of_any_hsm_works_on_all_three(lab: Lab) -> None:
 
 
 def test_a_token_of_another_fleet_does_not_open(lab: Lab, fresh: Lab) -> None:
-    token = lab.hsms.generate()
+    token = lab.hsms.generate(AES).token
     for hsm in fresh.hsms.hsms:
         with pytest.raises(HsmRefused):
             hsm.encrypt(token, b"x", b"")
@@ -45,24 +46,25 @@ def test_calls_go_on_while_one_hsm_is_on(off: tuple[int, ...]) -> None:
         assert kms.generate_data_key(KeyId=new, KeySpec="AES_256")["Plaintext"]
 
 
-def test_with_no_hsm_on_a_call_is_an_internal_error_and_changes_nothing(fresh: Lab) -> None:
+def test_with_no_hsm_on_a_call_is_an_error_of_the_service_and_changes_nothing(fresh: Lab) -> None:
     kms = fresh.client("kms")
     key = kms.create_key()["KeyMetadata"]["KeyId"]
     blob = kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
     fresh.hsms.switch_off()
     with pytest.raises(FleetDown):
-        fresh.hsms.generate()
+        fresh.hsms.generate(AES)
+    unavailable, internal = "KeyUnavailableException", "KMSInternalException"
     calls = (
-        lambda: kms.create_key(),
-        lambda: kms.encrypt(KeyId=key, Plaintext=b"x"),
-        lambda: kms.decrypt(CiphertextBlob=blob),
-        lambda: kms.generate_data_key(KeyId=key, KeySpec="AES_256"),
-        lambda: kms.generate_random(NumberOfBytes=8),
+        (internal, lambda: kms.create_key()),
+        (unavailable, lambda: kms.encrypt(KeyId=key, Plaintext=b"x")),
+        (unavailable, lambda: kms.decrypt(CiphertextBlob=blob)),
+        (unavailable, lambda: kms.generate_data_key(KeyId=key, KeySpec="AES_256")),
+        (internal, lambda: kms.generate_random(NumberOfBytes=8)),
     )
-    for call in calls:
-        with refused("KMSInternalException", "no HSM of the fleet is switched on") as caught:
+    for code, call in calls:
+        with refused(code, "no HSM of the fleet is switched on") as caught:
             call()
-        assert isinstance(caught.value, kms.exceptions.KMSInternalException)
+        assert isinstance(caught.value, getattr(kms.exceptions, code))
         assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
     assert [entry["KeyId"] for entry in kms.list_keys()["Keys"]] == [key]
 
@@ -113,7 +115,7 @@ def test_several_fleets_work_at_once_in_threads() -> None:
 
     def work(lab: Lab) -> None:
         try:
-            token = lab.hsms.generate()
+            token = lab.hsms.generate(AES).token
             for number in range(150):
                 text = b"%d of %s" % (number, lab.account.encode())
                 sealed = lab.hsms.hsms[number % 3].encrypt(token, text, b"")
@@ -134,7 +136,7 @@ def test_several_fleets_work_at_once_in_threads() -> None:
 
 def test_one_fleet_is_closed_while_another_works(fresh: Lab) -> None:
     other = Lab()
-    token = fresh.hsms.generate()
+    token = fresh.hsms.generate(AES).token
     other.close()
     assert fresh.hsms.decrypt(token, fresh.hsms.encrypt(token, b"x", b""), b"") == b"x"
 

@@ -1,53 +1,25 @@
-"""What one HSM does with keys, and what its own crypto user can't make it do."""
+"""What one HSM does with secret keys: sealed messages, MACs, and what it keeps at hand."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from typing import Any
+import hmac
+from collections.abc import Callable
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from expect import known_key
-from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
-from pkcs11.exceptions import (
-    AttributeReadOnly,
-    AttributeSensitive,
-    KeyNotWrappable,
-    PKCS11Error,
-    TemplateInconsistent,
-)
+from intruder import BACKING, known_token, own_wrapping_key
+from pkcs11 import Attribute, Mechanism, ObjectClass
+from pkcs11.exceptions import AttributeSensitive, PKCS11Error
 
 from kmslab import Lab
 from kmslab.errors import HsmOff, HsmRefused
-from kmslab.hsm import domain, session
-from kmslab.hsm.attributes import BACKING_KEY, mapper
+from kmslab.hsm import session
+from kmslab.hsm.kinds import Kind
 from kmslab.hsm.session import HsmSession
 
-BACKING = bytes(range(32))
-EVERY_HSM = pytest.mark.parametrize("number", [0, 1, 2])
-
-
-def readable_key(hsm: HsmSession, value: bytes = BACKING) -> Any:
-    """A key that may be read, made by the crypto user."""
-    return known_key(hsm._on(), value)
-
-
-def known_token(hsm: HsmSession) -> bytes:
-    """An exported key token of a backing key whose bytes are known."""
-    return hsm._domain_key.wrap_key(readable_key(hsm), mechanism=Mechanism.AES_KEY_WRAP)
-
-
-@pytest.fixture(scope="module")
-def writing() -> Iterator[Any]:
-    """The crypto user in a session that may write to the token, as an attacker would open it."""
-    with Lab() as lab:
-        hsm = lab.hsms.hsms[1]
-        hsm._on().close()
-        pins, token = hsm.device._pins, hsm.device._token
-        with token.open(rw=True, user_pin=pins.user, attribute_mapper=mapper()) as opened:
-            yield opened
+HMAC = Kind("HMAC", "SIGN", 256)
 
 
 def test_a_sealed_message_is_laid_out_as_the_docstring_says(hsm: HsmSession) -> None:
@@ -122,7 +94,7 @@ def test_a_nonce_serves_so_many_messages_and_no_more(
 
 
 def test_each_session_draws_nonces_of_its_own(lab: Lab) -> None:
-    token = lab.hsms.generate()
+    token = lab.hsms.hsms[0].generate()
     nonces = [each.encrypt(token, b"", b"")[:16] for each in lab.hsms.hsms]
     assert len(set(nonces)) == 3
 
@@ -133,17 +105,20 @@ def test_keys_that_fell_out_of_the_cache_are_fetched_again(monkeypatch: pytest.M
         hsm = lab.hsms.hsms[0]
         sealed = [(token := hsm.generate(), hsm.encrypt(token, b"x", b"")) for _ in range(7)]
         assert all(hsm.decrypt(token, each, b"") == b"x" for token, each in sealed)
-        keys = hsm._on().get_objects({Attribute.CLASS: ObjectClass.SECRET_KEY})
-        assert len(list(keys)) <= 1 + 2 + 2  # the domain key, backing keys and derived keys
+        keys = hsm.pkcs11_session.get_objects({Attribute.CLASS: ObjectClass.SECRET_KEY})
+        assert len(list(keys)) <= 2 + 2 + 2  # domain keys, backing keys and derived keys
 
 
 def test_an_hsm_that_is_off_does_nothing() -> None:
     with Lab() as lab:
-        hsm, token = lab.hsms.hsms[0], lab.hsms.generate()
+        hsm, token, of_mac = lab.hsms.hsms[0], *map(lab.hsms.hsms[0].generate, (session.AES, HMAC))
         sealed = hsm.encrypt(token, b"x", b"")
         hsm.switch_off()
         works: list[Callable[[], object]] = [
             hsm.generate,
+            lambda: hsm.generate(HMAC),
+            lambda: hsm.admit(HMAC, bytes(32)),
+            lambda: hsm.mac(HMAC, of_mac, "sha256", b"x"),
             lambda: hsm.encrypt(token, b"x", b""),
             lambda: hsm.decrypt(token, sealed, b""),
             lambda: hsm.random(8),
@@ -153,151 +128,45 @@ def test_an_hsm_that_is_off_does_nothing() -> None:
                 work()
 
 
-# What the crypto user, who has the PIN, tries with the domain key and the exported tokens.
+@pytest.mark.parametrize("bits", [224, 256, 384, 512])
+def test_a_mac_is_hmac_under_the_key_that_came_from_outside(hsm: HsmSession, bits: int) -> None:
+    kind, key = Kind("HMAC", "SIGN", bits), bytes(range(bits // 8))
+    token, name = hsm.admit(kind, key), f"sha{bits}"
+    for message in (b"", b"x", b"x" * 4096):
+        assert hsm.mac(kind, token, name, message) == hmac.digest(key, message, name)
 
 
-@EVERY_HSM
-def test_the_domain_key_cannot_be_read(lab: Lab, number: int) -> None:
-    hsm = lab.hsms.hsms[number]
-    with pytest.raises(AttributeSensitive):
-        hsm._domain_key[Attribute.VALUE]
-
-
-@EVERY_HSM
-def test_the_domain_key_cannot_be_wrapped_under_a_key_of_the_user(lab: Lab, number: int) -> None:
-    hsm = lab.hsms.hsms[number]
-    own = _own_wrapping_key(hsm)
-    with pytest.raises(KeyNotWrappable):
-        own.wrap_key(hsm._domain_key, mechanism=Mechanism.AES_KEY_WRAP)
-
-
-@EVERY_HSM
-def test_a_backing_key_cannot_be_read_nor_wrapped(lab: Lab, number: int) -> None:
-    hsm = lab.hsms.hsms[number]
-    key = hsm._unwrapped(hsm.generate())
-    with pytest.raises(AttributeSensitive):
-        key[Attribute.VALUE]
-    with pytest.raises(PKCS11Error):
-        _own_wrapping_key(hsm).wrap_key(key, mechanism=Mechanism.AES_KEY_WRAP)
-
-
-def test_a_new_backing_key_leaves_under_the_domain_key_only(hsm: HsmSession) -> None:
-    made = hsm._on().generate_key(
-        KeyType.AES,
-        256,
-        store=False,
-        capabilities=MechanismFlag.DERIVE,
-        template=dict(session.attributes.NEW_BACKING_KEY),
-    )
-    with pytest.raises(AttributeSensitive):
-        made[Attribute.VALUE]
-    with pytest.raises(KeyNotWrappable):
-        _own_wrapping_key(hsm).wrap_key(made, mechanism=Mechanism.AES_KEY_WRAP)
+def test_a_sealed_message_opens_under_the_aes_key_that_came_from_outside(hsm: HsmSession) -> None:
+    sealed = hsm.encrypt(known_token(hsm), b"x", b"")
+    assert hsm.decrypt(hsm.admit(session.AES, BACKING), sealed, b"") == b"x"
 
 
 def test_a_derived_key_cannot_be_read_nor_wrapped(hsm: HsmSession) -> None:
-    token = hsm.generate()
-    key = hsm._key(token, b"n" * 16)
+    key = hsm._key(hsm.generate(), b"n" * 16)
     with pytest.raises(AttributeSensitive):
         key[Attribute.VALUE]
-    with pytest.raises(PKCS11Error):
-        _own_wrapping_key(hsm).wrap_key(key, mechanism=Mechanism.AES_KEY_WRAP)
+    for mechanism in (Mechanism.AES_KEY_WRAP, Mechanism.AES_KEY_WRAP_PAD):
+        for wrapping in (own_wrapping_key(hsm.pkcs11_session), hsm._for_secret_keys):
+            with pytest.raises(PKCS11Error):
+                wrapping.wrap_key(key, mechanism=mechanism)
 
 
-CARELESS: dict[str, dict[Attribute, bool]] = {
-    "nothing said": {},
-    "readable": {Attribute.SENSITIVE: False, Attribute.EXTRACTABLE: True},
-    "wrappable": {Attribute.SENSITIVE: True, Attribute.WRAP_WITH_TRUSTED: False},
-    "decrypts": dict(BACKING_KEY) | {Attribute.DECRYPT: True},
-    "unwraps": dict(BACKING_KEY) | {Attribute.UNWRAP: True},
-    "copyable": dict(BACKING_KEY) | {Attribute.COPYABLE: True},
-    "changeable": dict(BACKING_KEY) | {Attribute.MODIFIABLE: True},
-}
+def test_what_is_forgotten_is_fetched_anew_and_opens_all_the_same(hsm: HsmSession) -> None:
+    token = hsm.generate()
+    sealed = hsm.encrypt(token, b"x", b"")
+    hsm.forget(token)
+    assert token not in hsm._backing
+    assert hsm.encrypt(token, b"x", b"")[:16] != sealed[:16]  # with another nonce
+    assert hsm.decrypt(token, sealed, b"") == b"x"
 
 
-@EVERY_HSM
-@pytest.mark.parametrize("careless", CARELESS)
-def test_a_token_does_not_open_with_a_careless_template(
-    lab: Lab, number: int, careless: str
-) -> None:
-    hsm = lab.hsms.hsms[number]
-    with pytest.raises(TemplateInconsistent):
-        _unwrap(hsm._domain_key, hsm.generate(), CARELESS[careless])
-
-
-def test_the_domain_key_cannot_be_taken_out_by_wrapping_it_under_itself(hsm: HsmSession) -> None:
-    itself = hsm._domain_key.wrap_key(hsm._domain_key, mechanism=Mechanism.AES_KEY_WRAP)
-    for careless in CARELESS.values():
-        with pytest.raises(TemplateInconsistent):
-            _unwrap(hsm._domain_key, itself, careless)
-    with pytest.raises(AttributeSensitive):
-        _unwrap(hsm._domain_key, itself, dict(BACKING_KEY))[Attribute.VALUE]
-
-
-@pytest.mark.parametrize(
-    "attribute", [Attribute.DECRYPT, Attribute.ENCRYPT, Attribute.DERIVE, Attribute.MODIFIABLE]
-)
-def test_the_domain_key_learns_nothing_new(writing: Any, attribute: Attribute) -> None:
-    with pytest.raises(PKCS11Error):
-        domain.find(writing)[attribute] = True
-
-
-@pytest.mark.parametrize(
-    "attribute", [Attribute.SENSITIVE, Attribute.WRAP_WITH_TRUSTED, Attribute.TRUSTED]
-)
-def test_the_domain_key_loses_no_protection(writing: Any, attribute: Attribute) -> None:
-    with pytest.raises((AttributeReadOnly, PKCS11Error)):
-        domain.find(writing)[attribute] = False
-    assert domain.find(writing)[attribute] is True
-
-
-def test_the_domain_key_cannot_be_copied(writing: Any) -> None:
-    with pytest.raises(PKCS11Error):
-        domain.find(writing).copy({Attribute.TOKEN: False, Attribute.DECRYPT: True})
-
-
-@pytest.mark.parametrize("attribute", [Attribute.DECRYPT, Attribute.EXTRACTABLE])
-def test_a_backing_key_cannot_be_changed_nor_copied(hsm: HsmSession, attribute: Attribute) -> None:
-    key = hsm._unwrapped(hsm.generate())
-    with pytest.raises(PKCS11Error):
-        key[attribute] = True
-    with pytest.raises(PKCS11Error):
-        key.copy({attribute: True})
-
-
-def test_a_user_cannot_make_a_trusted_key(writing: Any) -> None:
-    with pytest.raises(PKCS11Error):
-        writing.generate_key(
-            KeyType.AES,
-            256,
-            capabilities=MechanismFlag.WRAP,
-            template={Attribute.TRUSTED: True},
-        )
-
-
-@EVERY_HSM
-def test_the_domain_key_only_wraps_and_unwraps(lab: Lab, number: int) -> None:
-    key = lab.hsms.hsms[number]._domain_key
-    may = {name for name in ("ENCRYPT", "DECRYPT", "SIGN", "DERIVE") if key[Attribute[name]]}
-    assert may == set()
-    assert key[Attribute.WRAP]
-    assert key[Attribute.UNWRAP]
-    assert key[Attribute.TRUSTED]
-
-
-def _own_wrapping_key(hsm: HsmSession) -> Any:
-    return hsm._on().generate_key(
-        KeyType.AES, 256, store=False, capabilities=MechanismFlag.WRAP | MechanismFlag.DECRYPT
-    )
-
-
-def _unwrap(domain_key: Any, token: bytes, template: dict[Attribute, bool]) -> Any:
-    return domain_key.unwrap_key(
-        ObjectClass.SECRET_KEY,
-        KeyType.AES,
-        token,
-        mechanism=Mechanism.AES_KEY_WRAP,
-        store=False,
-        capabilities=MechanismFlag.DERIVE,
-        template=template,
-    )
+def test_forgetting_one_token_leaves_the_others_at_hand(hsm: HsmSession) -> None:
+    kept, forgotten = hsm.generate(), hsm.generate()
+    for token in (kept, forgotten):
+        hsm.encrypt(token, b"x", b"")
+    handle = hsm._backing[kept]
+    hsm.forget(forgotten)
+    hsm.forget(forgotten)
+    assert hsm._backing[kept] is handle
+    assert forgotten not in hsm._backing
+    assert not [name for name in hsm._derived if name[0] == forgotten]

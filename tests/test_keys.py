@@ -10,6 +10,7 @@ import pytest
 from expect import UNKNOWN_ID, invalid, refused
 
 from kmslab import Lab
+from kmslab.kms import creating
 
 METADATA = {
     *("AWSAccountId", "Arn", "CreationDate", "CustomerMasterKeySpec", "Description", "Enabled"),
@@ -51,28 +52,95 @@ def test_defaults_may_be_said_aloud(kms: Any) -> None:
     assert kms.create_key(CustomerMasterKeySpec="SYMMETRIC_DEFAULT")["KeyMetadata"]["Enabled"]
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("KeySpec", "RSA_2048"),
-        ("KeySpec", "HMAC_256"),
-        ("KeyUsage", "SIGN_VERIFY"),
-        ("Origin", "EXTERNAL"),
-        ("MultiRegion", True),
-    ],
-)
-def test_a_kind_of_key_that_is_not_made_yet_names_itself(kms: Any, name: str, value: Any) -> None:
+MESSAGES: dict[str, tuple[dict[str, str], str, str]] = {
+    "a usage that the spec has not": (
+        {"KeySpec": "RSA_2048", "KeyUsage": "KEY_AGREEMENT"},
+        "ValidationException",
+        "KeyUsage KEY_AGREEMENT is not compatible with KeySpec RSA_2048",
+    ),
+    "no usage": (
+        {"KeySpec": "HMAC_256"},
+        "ValidationException",
+        "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.",
+    ),
+    "two specs": (
+        {"KeySpec": "RSA_2048", "CustomerMasterKeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY"},
+        "ValidationException",
+        "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. "
+        "CustomerMasterKeySpec is deprecated.",
+    ),
+    "a spec of China": (
+        {"KeySpec": "SM2", "KeyUsage": "SIGN_VERIFY"},
+        "UnsupportedOperationException",
+        "KeySpec SM2 is not supported in this Region",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MESSAGES)
+def test_a_kind_of_key_that_there_is_not_is_refused_and_nothing_is_made(
+    fresh: Lab, case: str
+) -> None:
+    kms, (parameters, code, message) = fresh.client("kms"), MESSAGES[case]
+    with refused(code, message):
+        kms.create_key(**parameters)
+    assert kms.list_keys()["Keys"] == []
+
+
+@pytest.mark.parametrize("origin", ["AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"])
+def test_an_origin_that_is_not_there_yet_names_itself(kms: Any, origin: str) -> None:
     before = len(kms.list_keys()["Keys"])
     with refused("UnsupportedOperationException") as caught:
-        kms.create_key(**{name: value})
-    assert f"{name} {value}" in str(caught.value)
+        kms.create_key(Origin=origin)
+    assert f"Origin {origin}" in str(caught.value)
     assert len(kms.list_keys()["Keys"]) == before
 
 
 def test_the_deprecated_name_of_key_spec_is_heard(kms: Any) -> None:
-    with refused("UnsupportedOperationException") as caught:
-        kms.create_key(CustomerMasterKeySpec="ECC_NIST_P256")
-    assert "ECC_NIST_P256" in str(caught.value)
+    made = kms.create_key(CustomerMasterKeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    assert made["KeyMetadata"]["KeySpec"] == "ECC_NIST_P256"
+    assert made["KeyMetadata"]["CustomerMasterKeySpec"] == "ECC_NIST_P256"
+    assert made["KeyMetadata"]["SigningAlgorithms"] == ["ECDSA_SHA_256"]
+
+
+def test_list_keys_shows_the_keys_of_the_owners_asked_for(fresh: Lab) -> None:
+    kms = fresh.client("kms")
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    shared = "OTHER_ACCOUNTS_VIA_RAM"
+    for owners, expected in ((["SELF"], [key]), ([shared], []), ([shared, "SELF"], [key])):
+        answer = kms.list_keys(ResourceOwners=owners)
+        assert [entry["KeyId"] for entry in answer["Keys"]] == expected
+        assert answer["Truncated"] is False
+
+
+def test_aws_managed_keys_are_listed_and_do_not_count(
+    fresh: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kms = fresh.client("kms")
+    monkeypatch.setattr(creating, "MOST_KEYS", 2)
+    for service in ("s3", "ebs", "ssm"):
+        fresh.first_use(service)
+    kms.create_key()
+    kms.create_key(Origin="EXTERNAL")
+    message = "The account has 2 KMS keys in us-east-1 already"
+    with refused("LimitExceededException", message):
+        kms.create_key()
+    assert len(kms.list_keys()["Keys"]) == 5
+    fresh.client("kms", region="eu-central-1").create_key()  # the quota is of one Region
+    fresh.first_use("secretsmanager")
+
+
+def test_a_key_that_is_gone_makes_room_for_another(
+    fresh: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kms = fresh.client("kms")
+    monkeypatch.setattr(creating, "MOST_KEYS", 1)
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    with refused("LimitExceededException"):
+        kms.create_key()
+    fresh.clock.advance(days=7, seconds=1)
+    kms.create_key()
 
 
 def test_describe_key_shows_what_create_key_showed(kms: Any) -> None:

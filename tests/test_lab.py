@@ -45,7 +45,7 @@ def test_a_seed_repeats_no_key_material() -> None:
         for lab in (first, second):
             key = lab.client("kms").create_key()["KeyMetadata"]["KeyId"]
             blobs.append(lab.client("kms").encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"])
-            (token,) = lab._rooms.store.row("SELECT token FROM backing_key") or ()
+            (token,) = lab._rooms.store.row("SELECT token FROM material") or ()
             blobs.append(token)
         assert blobs[0][:50] == blobs[2][:50]
         assert blobs[1] != blobs[3]

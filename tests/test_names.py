@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from expect import UNKNOWN_ID, refused
+from working import MODEL, World, kind, one_rsa_key, prepare
 
 from kmslab import Lab
+from kmslab.kms.operations import OPERATIONS
 
-Call = Callable[[Any, str], Any]
+
+@pytest.fixture(scope="module")
+def world(lab: Lab) -> Iterator[World]:
+    """The module's lab."""
+    with one_rsa_key():
+        yield World(lab)
 
 
 @pytest.fixture(scope="module")
@@ -26,68 +34,66 @@ def named(lab: Lab, kms: Any, key: str) -> dict[str, str]:
     }
 
 
-def _blob(kms: Any, name: str) -> bytes:
-    return kms.encrypt(KeyId=kms.describe_key(KeyId=name)["KeyMetadata"]["KeyId"], Plaintext="x")[
-        "CiphertextBlob"
-    ]
+# Members that name a key. An alias is taken by cryptography and by what shows a key to its user.
+TAKES_ALIASES = {
+    *("DescribeKey", "GetPublicKey", "Encrypt", "Decrypt", "ReEncrypt", "Sign", "Verify"),
+    *("GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "GenerateMac", "VerifyMac"),
+    *("GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext", "DeriveSharedSecret"),
+    *("Encapsulate", "Decapsulate"),
+}
+NAMING = [
+    (operation, member)
+    for operation in OPERATIONS
+    for member in ("KeyId", "TargetKeyId", "SourceKeyId", "DestinationKeyId")
+    if member in MODEL.operation_model(operation).input_shape.members
+]
 
 
-TAKES_ALIASES: dict[str, Call] = {
-    "DescribeKey": lambda kms, name: kms.describe_key(KeyId=name),
-    "Encrypt": lambda kms, name: kms.encrypt(KeyId=name, Plaintext=b"x"),
-    "Decrypt": lambda kms, name: kms.decrypt(KeyId=name, CiphertextBlob=_blob(kms, name)),
-    "GenerateDataKey": lambda kms, name: kms.generate_data_key(KeyId=name, KeySpec="AES_128"),
-    "GenerateDataKeyWithoutPlaintext": lambda kms, name: kms.generate_data_key_without_plaintext(
-        KeyId=name, NumberOfBytes=5
-    ),
-    "ReEncrypt, source": lambda kms, name: kms.re_encrypt(
-        CiphertextBlob=_blob(kms, name), SourceKeyId=name, DestinationKeyId=name
-    ),
-    "ReEncrypt, destination": lambda kms, name: kms.re_encrypt(
-        CiphertextBlob=_blob(kms, name), DestinationKeyId=name
-    ),
-}
-TAKES_KEYS_ONLY: dict[str, Call] = {
-    "EnableKey": lambda kms, name: kms.enable_key(KeyId=name),
-    "DisableKey": lambda kms, name: kms.disable_key(KeyId=name),
-    "UpdateKeyDescription": lambda kms, name: kms.update_key_description(
-        KeyId=name, Description=""
-    ),
-    "CreateAlias": lambda kms, name: kms.create_alias(AliasName="alias/new", TargetKeyId=name),
-    "UpdateAlias": lambda kms, name: kms.update_alias(
-        AliasName="alias/app/named", TargetKeyId=name
-    ),
-    "ListAliases": lambda kms, name: kms.list_aliases(KeyId=name),
-}
+def _by(world: World, operation: str, member: str, form: str) -> tuple[dict[str, Any], str]:
+    """A request that works, with its key named in this form, and the key's ARN."""
+    key, alias = world.key(**kind(operation)), f"alias/{uuid.uuid4()}"
+    of = "RevokeGrant" if operation == "RetireGrant" else operation
+    parameters = prepare(world, of, key)
+    if form.startswith("alias") and operation != "CancelKeyDeletion":
+        world.kms.create_alias(AliasName=alias, TargetKeyId=key)
+    forms = {
+        "key id": key,
+        "key ARN": world.arn(key),
+        "alias name": alias,
+        "alias ARN": world.arn(key).replace(f"key/{key}", alias),
+    }
+    return {**parameters, member: forms[form]}, world.arn(key)
 
 
 @pytest.mark.parametrize("form", ["key id", "key ARN", "alias name", "alias ARN"])
-@pytest.mark.parametrize("operation", TAKES_ALIASES)
-def test_every_name_is_accepted(kms: Any, named: dict[str, str], operation: str, form: str) -> None:
-    answer = TAKES_ALIASES[operation](kms, named[form])
-    found = answer.get("KeyId") or answer["KeyMetadata"]["Arn"]
-    assert found == named["key ARN"]
+@pytest.mark.parametrize(
+    ("operation", "member"), [pair for pair in NAMING if pair[0] in TAKES_ALIASES]
+)
+def test_every_name_is_accepted(world: World, operation: str, member: str, form: str) -> None:
+    parameters, arn = _by(world, operation, member, form)
+    answer = world.call(operation, parameters)
+    assert (answer.get("KeyId") or answer["KeyMetadata"]["Arn"]) == arn
 
 
 @pytest.mark.parametrize("form", ["key id", "key ARN"])
-@pytest.mark.parametrize("operation", TAKES_KEYS_ONLY)
-def test_id_and_arn_are_accepted(
-    kms: Any, named: dict[str, str], operation: str, form: str
-) -> None:
-    TAKES_KEYS_ONLY[operation](kms, named[form])
-    kms.enable_key(KeyId=named["key id"])
-    if operation == "CreateAlias":
-        kms.delete_alias(AliasName="alias/new")
+@pytest.mark.parametrize(
+    ("operation", "member"), [pair for pair in NAMING if pair[0] not in TAKES_ALIASES]
+)
+def test_id_and_arn_are_accepted(world: World, operation: str, member: str, form: str) -> None:
+    world.call(operation, _by(world, operation, member, form)[0])
 
 
 @pytest.mark.parametrize("form", ["alias name", "alias ARN"])
-@pytest.mark.parametrize("operation", TAKES_KEYS_ONLY)
+@pytest.mark.parametrize(
+    ("operation", "member"), [pair for pair in NAMING if pair[0] not in TAKES_ALIASES]
+)
 def test_an_alias_is_refused_where_only_keys_are_taken(
-    kms: Any, named: dict[str, str], operation: str, form: str
+    world: World, operation: str, member: str, form: str
 ) -> None:
-    with refused("NotFoundException") as caught:
-        TAKES_KEYS_ONLY[operation](kms, named[form])
-    assert "Invalid" in str(caught.value)
+    declared = {each.name for each in MODEL.operation_model(operation).error_shapes}
+    code = "InvalidArnException" if "InvalidArnException" in declared else "NotFoundException"
+    with refused(code, "Key Aliases are not supported for this operation."):
+        world.call(operation, _by(world, operation, member, form)[0])
 
 
 @pytest.mark.parametrize("name", ["fake-key-id", "key/abc", "ALIAS/x", "mrk-1234", "x" * 40])
@@ -146,3 +152,17 @@ def test_an_arn_of_something_else_is_invalid(kms: Any, arn: str) -> None:
 def test_a_name_that_is_no_unicode_is_refused(kms: Any) -> None:
     with refused("SerializationException"):
         kms.encrypt(KeyId="alias/\ud800", Plaintext=b"x")
+
+
+def test_a_bad_id_in_an_arn_is_not_in_quotes(lab: Lab, kms: Any) -> None:
+    with refused("NotFoundException", "Invalid keyId fake"):
+        kms.encrypt(KeyId=f"arn:aws:kms:us-east-1:{lab.account}:key/fake", Plaintext=b"x")
+
+
+@pytest.mark.parametrize("arn", ["arn:", "arn:aws:s3:::bucket", "arn:aws-cn:kms:x:1:key/y"])
+def test_what_is_no_arn_of_kms_is_an_invalid_arn_where_aws_declares_that(
+    kms: Any, arn: str
+) -> None:
+    with refused("InvalidArnException", f"Invalid arn {arn}") as caught:
+        kms.describe_key(KeyId=arn)
+    assert isinstance(caught.value, kms.exceptions.InvalidArnException)

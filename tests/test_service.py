@@ -1,28 +1,31 @@
-"""A request's way from top to bottom: what comes first, what is recorded, what isn't there yet."""
+"""A request's way from top to bottom: what comes first, what is recorded, what a dry run does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from botocore import xform_name
 from expect import UNKNOWN_ID, refused
+from working import MODEL, World, grant, one_rsa_key, prepare
 
 from kmslab import Lab
-from kmslab.errors import StoreError
+from kmslab.errors import HsmRefused, StoreError
 from kmslab.kms.operations import OPERATIONS
 
 DRY = "The request would have succeeded, but the DryRun option is set."
+DRY_RUNS = [
+    operation
+    for operation in OPERATIONS
+    if "DryRun" in MODEL.operation_model(operation).input_shape.members
+]
 
-# Which parameters make a dry run: of the key, or of a blob, or of both.
-DRY_RUNS: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "Encrypt": ("KeyId", "", {"Plaintext": b"x"}),
-    "Decrypt": ("", "CiphertextBlob", {}),
-    "ReEncrypt": ("DestinationKeyId", "CiphertextBlob", {}),
-    "GenerateDataKey": ("KeyId", "", {"KeySpec": "AES_256"}),
-    "GenerateDataKeyWithoutPlaintext": ("KeyId", "", {"KeySpec": "AES_256"}),
-}
+
+@pytest.fixture(scope="module")
+def world(lab: Lab) -> Iterator[World]:
+    """The module's lab."""
+    with one_rsa_key():
+        yield World(lab)
 
 
 @pytest.fixture(scope="module")
@@ -31,19 +34,21 @@ def blob(kms: Any, key: str) -> bytes:
     return kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
 
 
+def test_seventeen_operations_have_a_dry_run() -> None:
+    assert len(DRY_RUNS) == 17
+
+
 @pytest.mark.parametrize("operation", DRY_RUNS)
-def test_a_dry_run_that_would_work_says_so(
-    lab: Lab, kms: Any, key: str, blob: bytes, operation: str
-) -> None:
-    of_key, of_blob, parameters = DRY_RUNS[operation]
-    parameters = {**parameters, of_key: key, of_blob: blob}
-    parameters.pop("", None)
-    with refused("DryRunOperationException", DRY) as caught:
-        getattr(kms, xform_name(operation))(DryRun=True, **parameters)
-    assert isinstance(caught.value, kms.exceptions.DryRunOperationException)
-    event = lab.trail()[-1]
+def test_a_dry_run_that_would_work_says_so(world: World, operation: str) -> None:
+    parameters = prepare(world, operation)
+    with refused("DryRunOperationException", DRY):
+        world.call(operation, parameters | {"DryRun": True})
+    event = world.lab.trail()[-1]
     assert (event["eventName"], event["errorCode"]) == (operation, "DryRunOperationException")
-    assert event["requestParameters"]["dryRun"] is True
+    if operation != "RetireGrant":  # its parameters are never shown
+        assert event["requestParameters"]["dryRun"] is True
+    assert event["responseElements"] is None
+    world.call(operation, parameters | {"DryRun": False})
 
 
 def test_a_dry_run_that_would_not_work_says_why(kms: Any, key: str, blob: bytes) -> None:
@@ -55,63 +60,18 @@ def test_a_dry_run_that_would_not_work_says_why(kms: Any, key: str, blob: bytes)
         kms.decrypt(CiphertextBlob=blob, EncryptionContext={"a": "b"}, DryRun=True)
 
 
-def test_dry_run_false_runs(kms: Any, key: str) -> None:
-    assert kms.encrypt(KeyId=key, Plaintext=b"x", DryRun=False)["CiphertextBlob"]
-
-
-NOT_YET: dict[str, Callable[[Any, str], Any]] = {
-    "Sign": lambda kms, key: kms.sign(KeyId=key, Message=b"x", SigningAlgorithm="ECDSA_SHA_256"),
-    "ScheduleKeyDeletion": lambda kms, key: kms.schedule_key_deletion(KeyId=key),
-    "ListGrants": lambda kms, key: kms.list_grants(KeyId=key),
-    "GetKeyPolicy": lambda kms, key: kms.get_key_policy(KeyId=key),
-    "TagResource": lambda kms, key: kms.tag_resource(
-        KeyId=key, Tags=[{"TagKey": "a", "TagValue": "b"}]
-    ),
-}
-
-
-@pytest.mark.parametrize("operation", NOT_YET)
-def test_an_operation_that_is_not_there_yet_names_itself(
-    kms: Any, key: str, operation: str
-) -> None:
-    with refused("UnknownOperationException") as caught:
-        NOT_YET[operation](kms, key)
-    assert f"kms:{operation} yet" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("operation", "parameters", "name"),
-    [
-        ("create_key", {"Policy": "{}"}, "Policy"),
-        ("create_key", {"Tags": [{"TagKey": "a", "TagValue": "b"}]}, "Tags"),
-        ("create_key", {"CustomKeyStoreId": "cks-1"}, "CustomKeyStoreId"),
-        ("create_key", {"XksKeyId": "x"}, "XksKeyId"),
-        ("list_keys", {"ResourceOwners": ["SELF"]}, "ResourceOwners"),
-        ("decrypt", {"DryRun": True, "DryRunModifiers": ["IGNORE_CIPHERTEXT"]}, "DryRunModifiers"),
-        ("generate_random", {"NumberOfBytes": 8, "CustomKeyStoreId": "cks-1"}, "CustomKeyStoreId"),
-        ("generate_random", {"NumberOfBytes": 8, "Recipient": {}}, "Recipient"),
-    ],
-)
-def test_a_parameter_that_is_not_heard_yet_names_itself(
-    kms: Any, operation: str, parameters: dict[str, Any], name: str
-) -> None:
-    with refused("UnsupportedOperationException") as caught:
-        getattr(kms, operation)(**parameters)
-    assert f"the parameter {name} of" in str(caught.value)
-
-
-def test_every_member_of_an_operation_is_answered_or_named(kms: Any) -> None:
-    heard = {
-        *("KeyId", "Description", "KeySpec", "CustomerMasterKeySpec", "KeyUsage", "Origin"),
-        *("MultiRegion", "Limit", "Marker", "AliasName", "TargetKeyId", "Plaintext"),
-        *("CiphertextBlob", "EncryptionContext", "EncryptionAlgorithm", "GrantTokens", "DryRun"),
-        *("NumberOfBytes", "SourceKeyId", "DestinationKeyId", "SourceEncryptionContext"),
-        *("DestinationEncryptionContext", "SourceEncryptionAlgorithm"),
-        "DestinationEncryptionAlgorithm",
-    }
-    for name, operation in OPERATIONS.items():
-        members = set(kms.meta.service_model.operation_model(name).input_shape.members)
-        assert members - heard - set(operation.not_yet) == set(), name
+def test_a_dry_run_changes_nothing(world: World) -> None:
+    key = world.key()
+    kept = grant(world, key)
+    for operation, parameters in (
+        ("CreateGrant", prepare(world, "CreateGrant", key)),
+        ("RetireGrant", {"GrantToken": kept["GrantToken"]}),
+        ("RevokeGrant", {"KeyId": key, "GrantId": kept["GrantId"]}),
+    ):
+        with refused("DryRunOperationException"):
+            world.call(operation, parameters | {"DryRun": True})
+    grants = world.kms.list_grants(KeyId=key)["Grants"]
+    assert [each["GrantId"] for each in grants] == [kept["GrantId"]]
 
 
 def test_a_grant_token_that_nobody_made_is_invalid(kms: Any, key: str) -> None:
@@ -120,7 +80,9 @@ def test_a_grant_token_that_nobody_made_is_invalid(kms: Any, key: str) -> None:
     assert kms.encrypt(KeyId=key, Plaintext=b"x", GrantTokens=[])["CiphertextBlob"]
 
 
-def test_shape_comes_before_the_key_and_the_key_before_its_state(fresh: Lab) -> None:
+def test_shape_comes_before_the_key_the_key_before_its_usage_and_usage_before_state(
+    fresh: Lab,
+) -> None:
     kms = fresh.client("kms")
     key = kms.create_key()["KeyMetadata"]["KeyId"]
     kms.disable_key(KeyId=key)
@@ -128,27 +90,52 @@ def test_shape_comes_before_the_key_and_the_key_before_its_state(fresh: Lab) -> 
         kms.encrypt(KeyId=UNKNOWN_ID, Plaintext=b"")
     with refused("NotFoundException"):
         kms.encrypt(KeyId=UNKNOWN_ID, Plaintext=b"x")
+    with refused("InvalidKeyUsageException"):
+        kms.sign(KeyId=key, Message=b"x", SigningAlgorithm="ECDSA_SHA_256")
     with refused("DisabledException"):
         kms.encrypt(KeyId=key, Plaintext=b"x", EncryptionAlgorithm="RSAES_OAEP_SHA_1")
 
 
+def test_the_origin_comes_before_the_state(world: World) -> None:
+    key = world.key()
+    world.kms.schedule_key_deletion(KeyId=key)
+    origin = f"{world.arn(key)} origin is AWS_KMS which is not valid for this operation."
+    with refused("UnsupportedOperationException", origin):
+        world.kms.delete_imported_key_material(KeyId=key)
+
+
+@pytest.mark.parametrize("table", ["INSERT INTO material", "INTO policy", "INSERT INTO event"])
 def test_a_call_that_fails_halfway_changes_nothing(
-    fresh: Lab, monkeypatch: pytest.MonkeyPatch
+    fresh: Lab, monkeypatch: pytest.MonkeyPatch, table: str
 ) -> None:
     kms = fresh.client("kms")
     write = fresh._rooms.store.write
 
     def failing(sql: str, *values: Any) -> int:
-        if "backing_key" in sql:
+        if table in sql:
             raise StoreError("the disk is full")
         return write(sql, *values)
 
     monkeypatch.setattr(fresh._rooms.store, "write", failing)
     with refused("KMSInternalException", "the disk is full"):
-        kms.create_key()
+        kms.create_key(Tags=[{"TagKey": "a", "TagValue": "b"}])
     monkeypatch.undo()
     assert kms.list_keys()["Keys"] == []
+    for left in ("kms_key", "material", "policy", "tag"):
+        assert fresh._rooms.store.rows(f"SELECT * FROM {left}") == []
     assert kms.create_key()["KeyMetadata"]["Enabled"]
+
+
+def test_an_hsm_that_refuses_for_no_known_reason_is_an_internal_error(
+    kms: Any, key: str, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> bytes:
+        raise HsmRefused("hsm-a refused: DeviceError")
+
+    monkeypatch.setattr(type(lab.hsms), "encrypt", refuse)
+    with refused("KMSInternalException", "hsm-a refused: DeviceError") as caught:
+        kms.encrypt(KeyId=key, Plaintext=b"x")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
 
 
 def test_after_close_a_call_is_an_internal_error() -> None:

@@ -13,7 +13,10 @@ import pytest
 from expect import refused, run
 
 from kmslab import Lab
-from kmslab.errors import StoreError
+from kmslab.errors import StoreBusy, StoreError
+from kmslab.kms import states
+from kmslab.kms.ciphertext import Ciphertext, additional_data
+from kmslab.kms.specs import ENCRYPT, SPECS, SYMMETRIC
 from kmslab.store import MIGRATIONS, Store
 
 
@@ -116,6 +119,95 @@ def test_a_store_knows_its_version(store: Store) -> None:
     assert store.row("PRAGMA journal_mode") == ("wal",)
 
 
+# A lab of the first release: one key, its alias, and an event.
+OLD_KEY, OLD_MATERIAL = "0a1b2c3d-1111-4222-8333-0123456789ab", "5e" * 32
+OLD_ACCOUNT, CONTEXT = "123456789012", {"patient": "17"}
+OLD_IDENTITY = (
+    '{"type": "IAMUser", "principalId": "AIDAOLD", "accountId": "123456789012", '
+    '"arn": "arn:aws:iam::123456789012:user/admin", "userName": "admin"}'
+)
+OLD_DETAILS = '{"requestParameters": {"description": "old"}, "responseElements": null}'
+
+
+def _old_lab(folder: Path) -> bytes:
+    """Makes the folder of a lab of version 1; returns a blob of its key."""
+    with Lab(folder) as lab:  # for its HSMs alone
+        token = lab.hsms.generate(SPECS[SYMMETRIC].usages[ENCRYPT].kind).token
+        aad = additional_data(OLD_KEY, OLD_MATERIAL, CONTEXT)
+        sealed = lab.hsms.encrypt(token, b"kept", aad)
+    for left in folder.glob("records.sqlite*"):
+        left.unlink()
+    store = sqlite3.connect(folder / "records.sqlite", isolation_level=None)
+    store.executescript(MIGRATIONS[0])
+    settings = {"account": OLD_ACCOUNT, "seed": "", "offset": "0", "made": "0", "fleet": "made"}
+    store.executemany("INSERT INTO lab VALUES (?, ?)", settings.items())
+    names = OLD_ACCOUNT, "us-east-1"
+    key = (*names, OLD_KEY, 1767000000.0, "old", "Enabled", OLD_MATERIAL)
+    store.execute("INSERT INTO kms_key VALUES (?, ?, ?, ?, ?, ?, ?)", key)
+    store.execute(
+        "INSERT INTO backing_key VALUES (?, ?, ?, ?)", (OLD_MATERIAL, OLD_KEY, token, 1767000000.0)
+    )
+    alias = (*names, "alias/old", OLD_KEY, 1767000000.0, 1767000000.0)
+    store.execute("INSERT INTO alias VALUES (?, ?, ?, ?, ?, ?)", alias)
+    event = (
+        *(1, "6f1e3a52-0000-4000-8000-000000000001", 1767000000.0, "kms", "CreateKey"),
+        *("us-east-1", OLD_ACCOUNT, "Boto3/1.43.0", OLD_IDENTITY),
+        *(f"arn:aws:kms:us-east-1:{OLD_ACCOUNT}:key/{OLD_KEY}", OLD_DETAILS),
+    )
+    store.execute(f"INSERT INTO event VALUES ({', '.join('?' * len(event))})", event)
+    store.execute("PRAGMA user_version = 1")
+    store.close()
+    return Ciphertext(OLD_KEY, OLD_MATERIAL, sealed).pack()
+
+
+def test_a_lab_of_the_first_release_opens_and_its_key_decrypts(tmp_path: Path) -> None:
+    blob = _old_lab(tmp_path)
+    with Lab(tmp_path) as lab:
+        kms, (event,) = lab.client("kms"), lab.trail()
+        assert (lab.account, event["eventName"]) == (OLD_ACCOUNT, "CreateKey")
+        answer = kms.decrypt(CiphertextBlob=blob, EncryptionContext=CONTEXT)
+        assert (answer["Plaintext"], answer["KeyMaterialId"]) == (b"kept", OLD_MATERIAL)
+        assert lab._rooms.store.row("PRAGMA user_version") == (len(MIGRATIONS),)
+    with Lab(tmp_path) as lab:  # and once more
+        kms = lab.client("kms")
+        shown = kms.describe_key(KeyId="alias/old")["KeyMetadata"]
+        assert shown == shown | {
+            "KeyId": OLD_KEY,
+            "KeySpec": "SYMMETRIC_DEFAULT",
+            "KeyUsage": "ENCRYPT_DECRYPT",
+            "KeyState": "Enabled",
+            "KeyManager": "CUSTOMER",
+            "Origin": "AWS_KMS",
+            "MultiRegion": False,
+            "CurrentKeyMaterialId": OLD_MATERIAL,
+        }
+        assert OLD_ACCOUNT in kms.get_key_policy(KeyId=OLD_KEY)["Policy"]
+        assert kms.get_key_rotation_status(KeyId=OLD_KEY)["KeyRotationEnabled"] is False
+        kms.rotate_key_on_demand(KeyId=OLD_KEY)
+        lab.clock.advance(minutes=1)
+        new = kms.encrypt(KeyId=OLD_KEY, Plaintext=b"new")["CiphertextBlob"]
+        assert kms.decrypt(CiphertextBlob=new)["KeyMaterialId"] != OLD_MATERIAL
+        opened = kms.decrypt(CiphertextBlob=blob, EncryptionContext=CONTEXT)
+        assert (opened["Plaintext"], opened["KeyMaterialId"]) == (b"kept", OLD_MATERIAL)
+
+
+def test_the_keys_of_an_old_lab_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _old_lab(tmp_path)
+    monkeypatch.setattr("kmslab.kms.creating.MOST_KEYS", 1)
+    with Lab(tmp_path) as lab, refused("LimitExceededException"):
+        lab.client("kms").create_key()
+
+
+def test_a_store_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "records.sqlite"
+    Store(path).close()
+    later = sqlite3.connect(path)
+    later.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    later.close()
+    with pytest.raises(StoreError, match="update the course"):
+        Store(path)
+
+
 def test_what_is_deleted_is_overwritten(store: Store) -> None:
     assert store.row("PRAGMA secure_delete") == (1,)
 
@@ -131,6 +223,28 @@ def test_a_write_waits_for_another_process(store: Store, tmp_path: Path) -> None
     done.join()
     assert _names(store) == ["late"]
     other.close()
+
+
+def test_a_write_that_waits_too_long_says_that_the_records_are_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Lab(tmp_path) as lab:
+        key = lab.client("kms").create_key()["KeyMetadata"]["KeyId"]
+    monkeypatch.setattr("kmslab.store.WAIT_SECONDS", 0.05)
+    with Lab(tmp_path) as lab:
+        kms, other = lab.client("kms"), sqlite3.connect(tmp_path / "records.sqlite")
+        other.isolation_level = None
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreBusy):
+            lab._rooms.store.write("DELETE FROM event")
+        for call in (lambda: kms.disable_key(KeyId=key), kms.create_key, kms.list_keys):
+            with refused("DependencyTimeoutException") as caught:
+                call()
+            assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
+        other.execute("ROLLBACK")
+        other.close()
+        assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == states.ENABLED
+        assert len(kms.list_keys()["Keys"]) == 1
 
 
 def test_a_full_disk_is_an_internal_error_and_nothing_is_lost(tmp_path: Path) -> None:

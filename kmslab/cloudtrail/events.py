@@ -27,8 +27,11 @@ _COLUMNS = (
 
 
 def read_events(store: Store) -> list[Event]:
-    """All events of a lab, oldest first."""
-    rows = store.rows(f"SELECT {', '.join(_COLUMNS)} FROM event ORDER BY number")
+    """All events of a lab's account, oldest first. Those of AWS owned keys are not among them."""
+    rows = store.rows(
+        f"SELECT {', '.join(_COLUMNS)} FROM event "
+        "WHERE recipient = (SELECT value FROM lab WHERE name = 'account') ORDER BY number"
+    )
     return [_event(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
 
 
@@ -39,7 +42,7 @@ def event_id(request_id: str) -> str:
 
 def _event(row: dict[str, Any]) -> Event:
     details = json.loads(row["details"])
-    by_itself = row["user_agent"] == "AWS Internal"
+    by_itself, in_service = row["user_agent"] == "AWS Internal", "serviceEventDetails" in details
     operation, when = row["operation"], datetime.fromtimestamp(int(row["time"]), UTC)
     return {
         "eventVersion": "1.11",
@@ -51,11 +54,11 @@ def _event(row: dict[str, Any]) -> Event:
         "sourceIPAddress": "AWS Internal" if by_itself else "127.0.0.1",
         "userAgent": row["user_agent"],
         **details,
-        "requestID": row["request_id"],
+        **({} if in_service else {"requestID": row["request_id"]}),
         "eventID": event_id(row["request_id"]),
         "readOnly": operation.startswith((*_READS, *_CRYPTOGRAPHY)),
         "resources": [_resource(arn) for arn in row["resources"].split()],
-        "eventType": "AwsServiceEvent" if "serviceEventDetails" in details else "AwsApiCall",
+        "eventType": "AwsServiceEvent" if in_service else "AwsApiCall",
         "managementEvent": True,
         "recipientAccountId": row["recipient"],
         "eventCategory": "Management",

@@ -1,6 +1,7 @@
 """What is kept of each call, refused calls too: one short row, written before the answer is.
 
-Never kept: plaintexts, ciphertexts, data keys, random bytes, grant tokens. Always kept in clear:
+Never kept: plaintexts, ciphertexts, data keys, messages, signatures, MACs, shared secrets, random
+bytes, key material, grant and import tokens, passwords: no bytes at all. Always kept in clear:
 encryption context, descriptions, aliases ("Logging AWS KMS API calls with AWS CloudTrail").
 CloudTrail's own, longer shape is made when the trail is read (`events.py`): a call is made far more
 often than an event is looked at.
@@ -9,10 +10,11 @@ often than an event is looked at.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from contextlib import nullcontext
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
+from datetime import UTC, datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from kmslab.aws.call import Call, Output, Principal, camel
@@ -33,8 +35,25 @@ _SHOWN_ANSWERS = {
     "CreateGrant": ("GrantId",),
     "ScheduleKeyDeletion": ("KeyId", "KeyState", "DeletionDate"),
     "CancelKeyDeletion": ("KeyId",),
+    "RotateKeyOnDemand": ("KeyId",),
+    "ImportKeyMaterial": ("KeyId", "KeyMaterialId"),
+    "DeleteImportedKeyMaterial": ("KeyId", "KeyMaterialId"),
 }
-_SECRET_PARAMETERS = frozenset({"GrantTokens", "GrantToken", "ImportToken", "KeyStorePassword"})
+# Their events show the key's ARN in responseElements (since December 2022), their answers do not.
+_ARN_SHOWN = frozenset(
+    {
+        *("CreateAlias", "UpdateAlias", "DeleteAlias", "CreateGrant", "EnableKey", "DisableKey"),
+        *("EnableKeyRotation", "DisableKeyRotation", "UntagResource", "UpdatePrimaryRegion"),
+    }
+)
+_WITHOUT_PARAMETERS = frozenset({"GenerateRandom", "RetireGrant"})
+_SECRET_PARAMETERS = frozenset(
+    {
+        *("GrantTokens", "GrantToken", "ImportToken", "KeyStorePassword", "AttestationDocument"),
+        "XksProxyAuthenticationCredential",
+    }
+)
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 _SERVICE = json.dumps({"invokedBy": "AWS Internal"})
 
 
@@ -45,26 +64,44 @@ class Recorder:
         self._store = store
         self._settings = settings
 
-    def success(self, call: Call, arns: Sequence[str], output: Output) -> str:
-        """Records a call that was answered; returns its request id."""
+    def success(
+        self,
+        call: Call,
+        arns: Sequence[str],
+        output: Output,
+        more: Mapping[str, Any] = _NOTHING,
+        invoked_by: str = "",
+    ) -> str:
+        """Records a call that was answered; returns its request id.
+
+        `more` is shown in additionalEventData; `invoked_by` is KMS where it calls on in another
+        Region on the caller's behalf.
+        """
         names = _SHOWN_ANSWERS.get(call.operation, ())
         shown = {name: output[name] for name in names if name in output}
+        arns = arns or [value["Arn"] for value in shown.values()]
+        if call.operation in _ARN_SHOWN:
+            shown["KeyId"] = arns[0]
         details = {
             "requestParameters": _parameters(call),
             "responseElements": _members(shown) or None,
         }
-        if "KeyMaterialId" in output:
-            details["additionalEventData"] = {"keyMaterialId": output["KeyMaterialId"]}
-        return self._write(call, arns or [value["Arn"] for value in shown.values()], details)
+        if "KeyMaterialId" in output and "KeyMaterialId" not in shown:
+            more = {**more, "keyMaterialId": output["KeyMaterialId"]}
+        if more:
+            details["additionalEventData"] = dict(more)
+        return self._write(call, arns, details, invoked_by)
 
     def happened(
         self, arn: str, name: str, time: float, about: dict[str, str] | None = None
     ) -> None:
-        """Records what KMS did to a key by itself, such as RotateKey."""
+        """Records what KMS did to a key by itself, such as RotateKey; `about` are its details."""
         _, _, service, region, account, _ = arn.split(":")
         details: dict[str, Any] = {"requestParameters": None, "responseElements": None}
         if about:
             details["serviceEventDetails"] = about
+        else:
+            details["responseElements"] = {"keyId": arn}
         row = (service, name, region, account, "AWS Internal", _SERVICE, arn, json.dumps(details))
         self._insert(row, time)
 
@@ -79,11 +116,13 @@ class Recorder:
         }
         return self._write(call, arns, details)
 
-    def _write(self, call: Call, arns: Sequence[str], details: dict[str, Any]) -> str:
+    def _write(
+        self, call: Call, arns: Sequence[str], details: dict[str, Any], invoked_by: str = ""
+    ) -> str:
         return self._insert(
             (
                 *(call.service, call.operation, call.region, call.account, call.user_agent),
-                *(_identity(call.principal), " ".join(arns), json.dumps(details)),
+                *(_identity(call.principal, invoked_by), " ".join(arns), json.dumps(details)),
             )
         )
 
@@ -101,7 +140,7 @@ class Recorder:
 
 
 @lru_cache
-def _identity(who: Principal) -> str:
+def _identity(who: Principal, invoked_by: str) -> str:
     """A caller as the event's userIdentity, in JSON."""
     return json.dumps(
         {
@@ -111,16 +150,15 @@ def _identity(who: Principal) -> str:
             "accountId": who.account,
             "accessKeyId": who.access_key_id,
             "userName": who.name,
+            **({"invokedBy": invoked_by} if invoked_by else {}),
         }
     )
 
 
 def _parameters(call: Call) -> dict[str, Any] | None:
-    if call.operation == "GenerateRandom":
+    if call.operation in _WITHOUT_PARAMETERS:
         return None
-    shown = {
-        name: value for name, value in call.parameters.items() if name not in _SECRET_PARAMETERS
-    }
+    shown = dict(call.parameters)
     for name in _ALGORITHMS.get(call.operation, ()):
         shown.setdefault(name, "SYMMETRIC_DEFAULT")
     return _members(shown) or None
@@ -131,15 +169,20 @@ def _members(members: dict[str, Any]) -> dict[str, Any]:
     return {
         camel(name): _plain(name, value)
         for name, value in members.items()
-        if not isinstance(value, bytes | bytearray)
+        if not isinstance(value, bytes | bytearray) and name not in _SECRET_PARAMETERS
     }
 
 
 def _plain(name: str, value: Any) -> Any:
-    if isinstance(value, dict) and not name.endswith("Context"):
+    if isinstance(value, dict) and "EncryptionContext" not in name:
         return _members(value)
     if isinstance(value, list | tuple):
         return [_plain(name, each) for each in value]
-    if isinstance(value, datetime):
-        return f"{value:%b} {value.day}, {value:%Y} {value:%I:%M:%S %p}"
-    return value
+    return _date(value) if isinstance(value, datetime) else value
+
+
+def _date(value: datetime) -> str:
+    """A time as CloudTrail writes it in parameters and answers: May 21, 2026, 5:47:45 AM."""
+    with suppress(OverflowError):  # within a day of the calendar's ends
+        value = value.astimezone(UTC)
+    return f"{value:%b} {value.day}, {value.year}, {value.hour % 12 or 12}:{value:%M:%S %p}"

@@ -53,7 +53,8 @@ class Trail:
             + "</tr>"
             for event in self._events
         )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        count = f"{len(self)} event{'' if len(self) == 1 else 's'}"  # all that shows where folded
+        return f"{count}\n<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _row(event: Event) -> tuple[str, ...]:
@@ -63,11 +64,17 @@ def _row(event: Event) -> tuple[str, ...]:
     return (
         event["eventTime"].replace("T", " ").removesuffix("Z"),
         event["eventName"],
-        event["userIdentity"]["userName"],
+        _who(event["userIdentity"]),
         " → ".join(_short(resource["ARN"]) for resource in event["resources"]),
         " → ".join(json.dumps(each) for each in context),
         event.get("errorCode") or "",
     )
+
+
+def _who(identity: Event) -> str:
+    """The user's name; KMS itself ("AWS Internal") where time brought the event about."""
+    name: str = identity.get("userName") or identity["invokedBy"]
+    return name
 
 
 def _short(arn: str) -> str:

@@ -1,6 +1,6 @@
 """What figures are made of: a few shapes, each with one meaning and one colour.
 
-    key        a ring with a bit: a KMS key (blue) or a data key (orange)
+    key        a ring with a bit: a KMS key (blue) or a data key (orange); hollow: a public key
     sealed     a data key inside a closed padlock: encrypted
     page       a sheet: lines for plaintext (green), a grid of blocks for ciphertext (pink)
     hsm        a box with a double wall and rivets
@@ -71,13 +71,19 @@ class Diagram:
             self._add(Circle(rivet, 0.45, color=style.QUIET))
         self.text((x + width / 2, y + height - 2.6), name, size=9, color=style.QUIET)
 
-    def key(self, at: Point, name: str = "", *, color: str = style.KMS_KEY) -> None:
-        """A key: a ring, a shaft and a bit, with its name below."""
+    def key(
+        self, at: Point, name: str = "", *, color: str = style.KMS_KEY, public: bool = False
+    ) -> None:
+        """A key: a ring, a shaft and a bit, with its name below; a `public` one is hollow."""
         x, y = at
-        self._add(Wedge((x - 2.2, y), 1.9, 0, 360, width=0.9, color=color))
-        self._add(Rectangle((x - 0.5, y - 0.4), 4.4, 0.8, color=color))
-        for tooth in (x + 1.9, x + 3.1):
-            self._add(Rectangle((tooth, y - 1.5), 0.7, 1.3, color=color))
+        looks: list[dict[str, Any]] = [{"color": color}]
+        if public:
+            looks = [{"color": color, "linewidth": 3}, {"color": style.PAPER, "linewidth": 0}]
+        for look in looks:
+            self._add(Wedge((x - 2.2, y), 1.9, 0, 360, width=0.9, **look))
+            self._add(Rectangle((x - 0.5, y - 0.4), 4.4, 0.8, **look))
+            for tooth in (x + 1.9, x + 3.1):
+                self._add(Rectangle((tooth, y - 1.5), 0.7, 1.3, **look))
         self.text((x, y - 2.5), name, size=9, below=True)
 
     def sealed(self, at: Point, name: str = "") -> None:

@@ -1,7 +1,11 @@
 """Every figure of the course by name; `python -m kmslab.course.figures` writes them to images/.
 
+ciphertext-anatomy  the parts of a ciphertext (lesson 03)
 encryption-flow   envelope encryption between KMS, your program and the disk (lesson 06)
+key-families      which key specs there are, and what each may be used for (lesson 02)
+key-states        how a key changes state, and what each state refuses (lesson 10)
 lab               what a lab is made of (lesson 00)
+sign-and-mac      who holds which key, who makes and who checks (lesson 04)
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-from kmslab.course import flow, style
+from kmslab.course import anatomy_view, families_map, flow, key_states, sign_and_mac, style
 from kmslab.course.diagrams import Diagram
 from kmslab.course.picture import Picture
 
@@ -51,7 +55,14 @@ def lab(kind: str = "svg") -> Picture:
 
 
 FIGURES: Mapping[str, Callable[[str], Picture]] = MappingProxyType(
-    {"encryption-flow": encryption_flow, "lab": lab}
+    {
+        "ciphertext-anatomy": anatomy_view.picture,
+        "encryption-flow": encryption_flow,
+        "key-families": families_map.picture,
+        "key-states": key_states.picture,
+        "lab": lab,
+        "sign-and-mac": sign_and_mac.picture,
+    }
 )
 
 

@@ -51,7 +51,10 @@ def story(data_key: Mapping[str, Any], data: bytes, sealed: bytes) -> Story:
 
 def table(rows: Sequence[tuple[str, ...]]) -> str:
     """Rows of (after, plaintext data key, encrypted data key, data, KMS) as an HTML table."""
-    cell = "padding:0.4em 0.8em;text-align:left;border-bottom:1px solid #BBBBBB"
+    cell = (
+        f"color:{style.INK};background:{style.PAPER};padding:0.4em 0.8em;text-align:left;"
+        "border-bottom:1px solid #BBBBBB"
+    )
     heads = "".join(
         f'<th scope="col" style="{cell};border-top:4px solid {color}">{_icon(name)}<br>{name}</th>'
         for name, color in COLUMNS.items()

@@ -2,17 +2,18 @@
 
 Words of PKCS#11 (version 2.40, section 4): a SENSITIVE key's value can't be read; an EXTRACTABLE
 key can leave the HSM wrapped under another key; WRAP_WITH_TRUSTED allows for that only keys that
-the security officer marked TRUSTED; UNWRAP_TEMPLATE sets attributes that whatever is unwrapped
-with a key must have.
+the security officer marked TRUSTED; WRAP_TEMPLATE and UNWRAP_TEMPLATE are attributes that whatever
+a key wraps or unwraps must have.
 """
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
-from pkcs11 import Attribute, ObjectClass
+from pkcs11 import Attribute, Mechanism, ObjectClass
 from pkcs11.attributes import AttributeMapper
 from pkcs11.constants import DEFAULT
 
@@ -21,9 +22,8 @@ Template = Mapping[Attribute, Any]
 # SoftHSM2 sets attributes in a template's order, and none after MODIFIABLE=False: it comes last.
 _FINAL: Template = {Attribute.COPYABLE: False, Attribute.MODIFIABLE: False}
 # Unwrapped under the domain key means: unreadable, wrappable only under a trusted key again, good
-# for derivation alone, and so for ever. Without the first two a crypto user could unwrap a token as
-# a readable key. Without the others he could wrap the domain key under itself, unwrap that as a key
-# for decryption, and take tokens apart with it.
+# for deriving and signing alone, and so for ever. Without the first two a crypto user could unwrap
+# a token as a readable key; without the others he could unwrap one as a key that decrypts.
 _UNWRAPPED: Template = {
     Attribute.SENSITIVE: True,
     Attribute.WRAP_WITH_TRUSTED: True,
@@ -33,29 +33,46 @@ _UNWRAPPED: Template = {
     Attribute.UNWRAP: False,
     **_FINAL,
 }
-
-# PRIVATE=False lets the security officer, who never sees private objects, clone it. Without _FINAL
-# a crypto user could give DECRYPT to it, or to a copy of it, and take tokens apart with that.
-DOMAIN_KEY: Template = {
-    Attribute.PRIVATE: False,
-    Attribute.SENSITIVE: True,
-    Attribute.EXTRACTABLE: True,
-    Attribute.WRAP_WITH_TRUSTED: True,
-    Attribute.TRUSTED: True,
-    Attribute.UNWRAP_TEMPLATE: _UNWRAPPED,
-    **_FINAL,
-}
-# For private keys (RSA, elliptic curves), which must be able to decrypt: whatever is unwrapped with
-# this one must be a private key, so a secret key, the domain keys among them, never comes out.
+# What private keys (RSA, elliptic curves) need instead, as they must be able to decrypt: whatever
+# is unwrapped is a private key, so a secret key, the domain keys among them, never comes out.
 _UNWRAPPED_PRIVATE: Template = {
     Attribute.CLASS: ObjectClass.PRIVATE_KEY,
     Attribute.SENSITIVE: True,
     Attribute.WRAP_WITH_TRUSTED: True,
     **_FINAL,
 }
+# What a domain key wraps: backing keys of its class alone. A domain key is TRUSTED, so it can't be
+# wrapped under itself or the other one, and unwrapped as a key for anything else.
+_WRAPPED: Template = {Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.TRUSTED: False}
+_WRAPPED_PRIVATE: Template = {Attribute.CLASS: ObjectClass.PRIVATE_KEY}
+# SoftHSM2 wraps in CBC mode too, which would encrypt for a crypto user whatever he has as a key.
+_KEY_WRAP = (Mechanism.AES_KEY_WRAP, Mechanism.AES_KEY_WRAP_PAD)
+
+# A domain key as it is made or arrives: an object in the HSM's memory. The security officer, who
+# alone may mark it as TRUSTED, can't have private objects, hence PRIVATE=False.
+DOMAIN_KEY: Template = {
+    Attribute.PRIVATE: False,
+    Attribute.SENSITIVE: True,
+    Attribute.EXTRACTABLE: True,
+    Attribute.WRAP_WITH_TRUSTED: True,
+    Attribute.TRUSTED: True,
+    Attribute.ALLOWED_MECHANISMS: _KEY_WRAP,
+    Attribute.WRAP_TEMPLATE: _WRAPPED,
+    Attribute.UNWRAP_TEMPLATE: _UNWRAPPED,
+}
 PRIVATE_DOMAIN_KEY: Template = {
-    name: _UNWRAPPED_PRIVATE if name == Attribute.UNWRAP_TEMPLATE else value
-    for name, value in DOMAIN_KEY.items()
+    **DOMAIN_KEY,
+    Attribute.WRAP_TEMPLATE: _WRAPPED_PRIVATE,
+    Attribute.UNWRAP_TEMPLATE: _UNWRAPPED_PRIVATE,
+}
+# What the crypto user's copy of it, the one that stays, has besides: only PRIVATE objects lie
+# encrypted on the disk. Without MODIFIABLE=False he could give DECRYPT to it, or to one more copy,
+# and take tokens apart with that; a copy of what can't be modified is the same key once more.
+DOMAIN_KEY_AT_REST: Template = {
+    Attribute.TOKEN: True,
+    Attribute.PRIVATE: True,
+    Attribute.DESTROYABLE: False,
+    Attribute.MODIFIABLE: False,
 }
 # The key that two security officers agree on to clone the domain key; lives for milliseconds.
 TRANSPORT_KEY: Template = {
@@ -77,13 +94,15 @@ BACKING_KEY: Template = {
     Attribute.WRAP_WITH_TRUSTED: True,
     **_FINAL,
 }
-# What C_UnwrapKey must not set on a private key, though python-pkcs11 does so for secret keys.
+# DEFAULT: what C_UnwrapKey must not set on a private key, though python-pkcs11 does so for secret
+# keys. SIGN_RECOVER is what SoftHSM2 would set by itself.
 PRIVATE_BACKING_KEY: Template = {
-    **BACKING_KEY,
     Attribute.ENCRYPT: DEFAULT,
     Attribute.WRAP: DEFAULT,
     Attribute.VERIFY: DEFAULT,
     Attribute.DERIVE: DEFAULT,
+    Attribute.SIGN_RECOVER: False,
+    **BACKING_KEY,
 }
 # A key pair that goes to the caller at once (GenerateDataKeyPair): the only readable kind.
 DATA_KEY_PAIR: Template = {Attribute.SENSITIVE: False, Attribute.EXTRACTABLE: True}
@@ -97,21 +116,18 @@ class _Attribute(ctypes.Structure):
 
 
 # What the pointers of a packed template point to, so they must stay.
-_FALSE, _TRUE = ctypes.c_ubyte(0), ctypes.c_ubyte(1)
-_PRIVATE_KEY = ctypes.c_ulong(ObjectClass.PRIVATE_KEY)
-
-
-def _value(value: Any) -> ctypes.c_ubyte | ctypes.c_ulong:
-    if isinstance(value, bool):
-        return _TRUE if value else _FALSE
-    if value is ObjectClass.PRIVATE_KEY:
-        return _PRIVATE_KEY
-    raise ValueError(f"a nested template takes True, False and PRIVATE_KEY, not {value!r}")
+_FLAGS = MappingProxyType({flag: ctypes.c_ubyte(flag) for flag in (True, False)})
+_CLASSES = MappingProxyType(
+    {each: ctypes.c_ulong(each) for each in (ObjectClass.PRIVATE_KEY, ObjectClass.SECRET_KEY)}
+)
 
 
 def _pack_template(template: Template) -> bytes:
     """An array of CK_ATTRIBUTE; of values, those that the lab's nested templates need."""
-    values = [(name, _value(value)) for name, value in template.items()]
+    values = [
+        (name, _FLAGS[value] if isinstance(value, bool) else _CLASSES[value])
+        for name, value in template.items()
+    ]
     items = [
         _Attribute(int(name), ctypes.addressof(value), ctypes.sizeof(value))
         for name, value in values
@@ -119,8 +135,14 @@ def _pack_template(template: Template) -> bytes:
     return bytes((_Attribute * len(items))(*items))
 
 
+def _pack_mechanisms(mechanisms: Sequence[Mechanism]) -> bytes:
+    return bytes((ctypes.c_ulong * len(mechanisms))(*mechanisms))
+
+
 def mapper() -> AttributeMapper:
-    """python-pkcs11's attribute mapper, taught UNWRAP_TEMPLATE, which it can't pack by itself."""
+    """python-pkcs11's attribute mapper, taught what it can't pack: nested templates and lists."""
     attributes = AttributeMapper()
-    attributes.register_handler(Attribute.UNWRAP_TEMPLATE, _pack_template, bytes)
+    attributes.register_handler(Attribute.ALLOWED_MECHANISMS, _pack_mechanisms, bytes)
+    for name in (Attribute.WRAP_TEMPLATE, Attribute.UNWRAP_TEMPLATE):
+        attributes.register_handler(name, _pack_template, bytes)
     return attributes

@@ -4,8 +4,10 @@
                          AES-256, which makes 40 bytes; with padding (RFC 5649) for the rest. It may
                          lie anywhere: any HSM of the fleet opens it, and nothing else does.
 
-PKCS#11 wraps a private key as PKCS#8. A key pair's public half is read from the HSM when the pair
-is made and lies beside the token: it is no secret.
+PKCS#11 wraps a private key as PKCS#8. SoftHSM2 fills what it wraps up to a multiple of 8 bytes with
+zeros, and doesn't take them off again: neither DER nor HMAC (RFC 2104) minds zeros at the end. A
+key pair's public half is read from the HSM when the pair is made and lies beside the token: it is
+no secret.
 """
 
 from __future__ import annotations

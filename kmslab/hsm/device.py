@@ -77,6 +77,10 @@ class Device:
         if self._token is None:
             raise HsmRefused(f"{folder}: holds no token named {self.name!r}")
 
+    def meeting(self) -> pkcs11.Session:
+        """A session of nobody: the objects in it stay while officer and user log in by turns."""
+        return self._on().open(rw=True, attribute_mapper=mapper())
+
     def officer(self) -> pkcs11.Session:
         """A session of the security officer, who alone may mark a key as trusted."""
         return self._on().open(rw=True, so_pin=self._pins.officer, attribute_mapper=mapper())

@@ -1,15 +1,18 @@
 """The domain keys: AES-256 keys that all HSMs of a fleet share and none ever shows.
 
-There are two, since PKCS#11 ties what may be unwrapped to the key it is unwrapped with: one for
-secret keys, one for private keys (why, stands in attributes.py).
+There are two, since PKCS#11 ties what may be wrapped and unwrapped to the key it is done with: one
+for secret keys, one for private keys (why, stands in attributes.py).
 
-Cloning one to a new HSM, without it being outside an HSM in the clear at any time:
+Making one takes both roles, in turn. The security officer makes it in the HSM's memory, as he alone
+may mark it as trusted. The crypto user keeps a copy, as only his objects lie encrypted on the disk.
 
-    HSM a (security officer)                      HSM b (security officer)
-    makes a P-256 key pair  ──── its point ────▶  makes a P-256 key pair
-                            ◀─── its point ─────
-    ECDH ▶ transport key                          ECDH ▶ the same transport key
-    wraps the domain key    ──── 40 bytes ─────▶  unwraps it
+Cloning one to another HSM, without it being outside an HSM in the clear at any time:
+
+    HSM a                                          HSM b
+    officer makes a P-256 key pair ── its point ─▶ officer makes a P-256 key pair
+                                   ◀─ its point ──
+    ECDH ▶ transport key                           ECDH ▶ the same transport key
+    user wraps the domain key      ── 40 bytes ──▶ officer unwraps it, user keeps a copy
 
 Real KMS does the same with P-384 and signs the points, so that nobody can sit between two HSMs
 (AWS KMS Cryptographic Details, "Domain keys"). Here both HSMs are in one process, and what passes
@@ -19,18 +22,19 @@ between them never leaves this function.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
 import pkcs11
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
+from pkcs11.exceptions import NoSuchKey
 from pkcs11.mechanisms import KDF
 from pkcs11.util.ec import encode_named_curve_parameters
 
 from kmslab.hsm.attributes import (
     AGREEMENT_KEY,
     DOMAIN_KEY,
+    DOMAIN_KEY_AT_REST,
     PRIVATE_DOMAIN_KEY,
     TRANSPORT_KEY,
     Template,
@@ -44,66 +48,112 @@ _TEMPLATES: Mapping[str, Template] = MappingProxyType(
 _CAPABILITIES = MechanismFlag.WRAP | MechanismFlag.UNWRAP
 
 
-def supply(devices: Sequence[Device]) -> None:
-    """Gives a fleet the domain keys that it has not: to a new one both, to an old one the second.
+def found(devices: Sequence[Device]) -> None:
+    """Gives the HSMs of a new fleet its domain keys."""
+    for label in _TEMPLATES:
+        _make(devices[0], label)
+    supply(devices)
 
-    The first HSM makes a key, each HSM clones it to the next; it is the last to have it, so what
-    was cut off by `kill -9` is done again.
+
+def supply(devices: Sequence[Device]) -> None:
+    """Gives each HSM of a fleet the domain keys that another one has.
+
+    Fleets of before had one key only, which lay on the disk in the clear: the second one is made
+    now, the first one cloned once more, and the old object destroyed. The last HSM is the last to
+    be supplied, so what was cut off by `kill -9` is done again.
     """
-    if not _missing(devices[-1]):
+    if not _missing(devices[-1]) and not _labels(devices[-1], private=False):
         return
-    _make(devices[0], _missing(devices[0]))
-    for source, target in pairwise(devices):
-        _clone(source, target, _missing(target))
+    if not any(_has(device, FOR_PRIVATE_KEYS) for device in devices):
+        _make(devices[0], FOR_PRIVATE_KEYS)
+    for target in devices:
+        for label in _missing(target):
+            others = (device for device in devices if device is not target)
+            source = next((device for device in others if _has(device, label)), None)
+            if source:
+                _clone(source, target, label)
+        _destroy_readable(target)
 
 
 def find(session: pkcs11.Session, label: str = FOR_SECRET_KEYS) -> Any:
-    """A domain key's handle in this session's HSM: it can wrap and unwrap, and not be read."""
-    return session.get_key(label=label, object_class=ObjectClass.SECRET_KEY)
+    """A domain key's handle in this session's HSM: it can wrap and unwrap, and not be read.
+
+    Only the security officer marks a key as trusted, so none that a user made passes for it.
+    """
+    for key in list(session.get_objects({Attribute.LABEL: label, Attribute.TRUSTED: True})):
+        return key
+    raise NoSuchKey(f"no {label}")
+
+
+def _labels(device: Device, *, private: bool) -> set[str]:
+    """The labels of the domain keys in an HSM that are as they should be, or those of before."""
+    template = {Attribute.TRUSTED: True, Attribute.PRIVATE: private}
+    with device.lock, device.user() as user:
+        return {key[Attribute.LABEL] for key in user.get_objects(template)}
 
 
 def _missing(device: Device) -> list[str]:
-    with device.lock, device.user() as user:
-        names = {key[Attribute.LABEL] for key in user.get_objects({Attribute.TRUSTED: True})}
-    return [label for label in _TEMPLATES if label not in names]
+    kept = _labels(device, private=True)
+    return [label for label in _TEMPLATES if label not in kept]
 
 
-def _make(device: Device, labels: Sequence[str]) -> None:
-    with device.lock, device.officer() as officer:
-        for label in labels:
-            officer.generate_key(
+def _has(device: Device, label: str) -> bool:
+    return any(label in _labels(device, private=private) for private in (True, False))
+
+
+def _destroy_readable(device: Device) -> None:
+    """Destroys domain keys of before, which lie on the disk in the clear."""
+    template = {Attribute.TRUSTED: True, Attribute.PRIVATE: False}
+    with device.lock, device.meeting() as meeting, device.user():
+        for key in list(meeting.get_objects(template)):
+            key.destroy()
+
+
+def _make(device: Device, label: str) -> None:
+    with device.lock, device.meeting() as meeting:
+        with device.officer():
+            key = meeting.generate_key(
                 KeyType.AES,
                 256,
-                store=True,
+                store=False,
                 label=label,
                 capabilities=_CAPABILITIES,
                 template=dict(_TEMPLATES[label]),
             )
+        _keep(device, key)
 
 
-def _clone(source: Device, target: Device, labels: Sequence[str]) -> None:
-    """Gives `target` domain keys of `source`."""
-    with source.lock, target.lock, source.officer() as giver, target.officer() as taker:
-        giver_public, giver_private = _key_pair(giver)
-        taker_public, taker_private = _key_pair(taker)
-        sealing = _agree(giver_private, taker_public, MechanismFlag.WRAP)
-        opening = _agree(taker_private, giver_public, MechanismFlag.UNWRAP)
-        for label in labels:
-            opening.unwrap_key(
+def _clone(source: Device, target: Device, label: str) -> None:
+    """Gives `target` a domain key of `source`."""
+    with source.lock, target.lock, source.meeting() as here, target.meeting() as there:
+        with source.officer(), target.officer():
+            (own_public, own_private), (public, private) = _key_pair(here), _key_pair(there)
+            sealing = _agree(own_private, public, MechanismFlag.WRAP)
+            opening = _agree(private, own_public, MechanismFlag.UNWRAP)
+        with source.user():
+            wrapped = sealing.wrap_key(find(here, label), mechanism=Mechanism.AES_KEY_WRAP)
+        with target.officer():
+            key = opening.unwrap_key(
                 ObjectClass.SECRET_KEY,
                 KeyType.AES,
-                sealing.wrap_key(find(giver, label), mechanism=Mechanism.AES_KEY_WRAP),
+                wrapped,
                 mechanism=Mechanism.AES_KEY_WRAP,
-                store=True,
+                store=False,
                 label=label,
                 capabilities=_CAPABILITIES,
                 template=dict(_TEMPLATES[label]),
             )
+        _keep(target, key)
 
 
-def _key_pair(officer: pkcs11.Session) -> tuple[Any, Any]:
+def _keep(device: Device, key: Any) -> None:
+    with device.user():
+        key.copy(dict(DOMAIN_KEY_AT_REST))
+
+
+def _key_pair(session: pkcs11.Session) -> tuple[Any, Any]:
     curve = {Attribute.EC_PARAMS: encode_named_curve_parameters("secp256r1")}
-    return officer.create_domain_parameters(KeyType.EC, curve, local=True).generate_keypair(
+    return session.create_domain_parameters(KeyType.EC, curve, local=True).generate_keypair(
         mechanism=Mechanism.EC_KEY_PAIR_GEN,
         capabilities=MechanismFlag.DERIVE,
         public_template=dict(AGREEMENT_KEY),

@@ -31,6 +31,7 @@ class Fleet:
 
     def __init__(self, hsms: Sequence[HsmSession]) -> None:
         self.hsms = tuple(hsms)
+        self._deletions = 0  # of key material, as far as the HSMs' memory knows
 
     @classmethod
     def open(cls, folder: Path, *, made: bool = False) -> Fleet:
@@ -105,9 +106,19 @@ class Fleet:
         return self._serve(token, lambda hsm: seeds.decapsulate(hsm, kind, token, ciphertext))
 
     def forget(self, token: bytes) -> None:
-        """Destroys what the HSMs have in memory of a token that was deleted."""
+        """Destroys what the HSMs have in memory of a token."""
         for hsm in self.hsms:
             hsm.forget(token)
+
+    def keep_up(self, deletions: int) -> None:
+        """Empties the HSMs' memory when key material was deleted, by this process or another one.
+
+        `deletions` counts them. What is still there to be used is unwrapped again.
+        """
+        if deletions != self._deletions:
+            for hsm in self.hsms:
+                hsm.forget_all()
+            self._deletions = deletions
 
     def random(self, length: int) -> bytes:
         """`length` random bytes made in an HSM."""
@@ -149,7 +160,7 @@ def _make(folder: Path) -> None:
     for name in NAMES:
         device.provision(draft / name)
     devices = [Device(draft / name) for name in NAMES]
-    domain.supply(devices)
+    domain.found(devices)
     for each in devices:
         each.switch_off()
     draft.rename(folder)

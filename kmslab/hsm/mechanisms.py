@@ -15,6 +15,7 @@ from pkcs11 import MGF, Attribute, KeyType, Mechanism
 from pkcs11.mechanisms import KDF
 from pkcs11.util.ec import encode_ecdsa_signature
 
+from kmslab.hsm.attributes import BACKING_KEY
 from kmslab.hsm.kinds import Kind
 
 _SECRET_BYTES = {"secp256r1": 32, "secp384r1": 48, "secp521r1": 66}
@@ -98,9 +99,9 @@ def load_ed25519(session: pkcs11.Session, seed: bytes) -> Any:
             Attribute.VALUE: seed,
             Attribute.TOKEN: False,
             Attribute.PRIVATE: True,
-            Attribute.SENSITIVE: True,
-            Attribute.EXTRACTABLE: False,
             Attribute.SIGN: True,
+            Attribute.SIGN_RECOVER: False,
+            **BACKING_KEY,
         }
     )
 

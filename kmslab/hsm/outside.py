@@ -20,8 +20,9 @@ from types import MappingProxyType
 from typing import Any
 
 from Crypto.Hash import SHA512
-from Crypto.PublicKey import MLKEM
+from Crypto.PublicKey import MLDSA, MLKEM
 from Crypto.Signature import eddsa
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa, mlkem
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -34,10 +35,11 @@ from cryptography.hazmat.primitives.serialization import (
 
 from kmslab.hsm.kinds import Kind
 
+_Ed25519 = ed25519.Ed25519PrivateKey
 SEED_BYTES: Mapping[str, int] = MappingProxyType({"ED25519": 32, "ML_DSA": 32, "ML_KEM": 64})
 _PRIVATE: Mapping[tuple[str, int], Callable[[bytes], Any]] = MappingProxyType(
     {
-        ("ED25519", 0): ed25519.Ed25519PrivateKey.from_private_bytes,
+        ("ED25519", 0): _Ed25519.from_private_bytes,
         ("ML_DSA", 44): mldsa.MLDSA44PrivateKey.from_seed_bytes,
         ("ML_DSA", 65): mldsa.MLDSA65PrivateKey.from_seed_bytes,
         ("ML_DSA", 87): mldsa.MLDSA87PrivateKey.from_seed_bytes,
@@ -45,6 +47,7 @@ _PRIVATE: Mapping[tuple[str, int], Callable[[bytes], Any]] = MappingProxyType(
         ("ML_KEM", 1024): mlkem.MLKEM1024PrivateKey.from_seed_bytes,
     }
 )
+_MISFIT = "the padding does not fit"
 _CIPHERTEXT_BYTES = {512: 768, 768: 1088, 1024: 1568}  # FIPS 203, table 3
 
 
@@ -61,14 +64,16 @@ def pair(kind: Kind, seed: bytes) -> tuple[bytes, bytes]:
 
 
 def seed_of(kind: Kind, private: bytes) -> bytes:
-    """The seed in a private key of this kind (PKCS#8); `ValueError` for any other."""
-    if kind.size == 512:
-        key = MLKEM.import_key(private)
-        seed = key.seed if key.param_set is MLKEM.ML_KEM_512 else None
-    else:
-        loaded: Any = load_der_private_key(private, password=None)
-        seed = loaded.private_bytes_raw() if hasattr(loaded, "private_bytes_raw") else None
-    if seed is None or pair(kind, seed)[0] != private:
+    """The seed in a private key of this kind (PKCS#8 in DER); `ValueError` for any other.
+
+    An ML-DSA or ML-KEM key may hold its expanded form beside the seed (RFC 9881, RFC 9935), not
+    alone: no seed follows from that.
+    """
+    try:
+        seed = _seed(kind, private)
+    except (UnsupportedAlgorithm, TypeError, IndexError, InternalError) as error:
+        raise ValueError(str(error)) from error
+    if seed is None:
         raise ValueError(f"no private key of {kind.family} {kind.size}")
     return seed
 
@@ -129,6 +134,8 @@ def unpad_oaep(message: bytes, digest_name: str) -> bytes:
     failed, and when, would let an attacker decrypt (Manger 2001).
     """
     size = hashlib.new(digest_name).digest_size
+    if len(message) < 2 * size + 2:
+        raise ValueError(_MISFIT)
     first, masked_seed, masked_block = message[:1], message[1 : size + 1], message[size + 1 :]
     seed = _xor(masked_seed, _mgf1(masked_block, size, digest_name))
     block = _xor(masked_block, _mgf1(seed, len(masked_block), digest_name))
@@ -138,8 +145,20 @@ def unpad_oaep(message: bytes, digest_name: str) -> bytes:
     good &= hmac.compare_digest(padding, bytes(len(padding)))
     good &= len(padding) < len(block) - size
     if not good:
-        raise ValueError("the padding does not fit")
+        raise ValueError(_MISFIT)
     return plaintext
+
+
+def _seed(kind: Kind, private: bytes) -> bytes | None:
+    if kind.family == "ED25519":
+        loaded = load_der_private_key(private, password=None)
+        return loaded.private_bytes_raw() if isinstance(loaded, _Ed25519) else None
+    if private[:1] != b"\x30":  # pycryptodome would take PEM as well
+        return None
+    library: Any = MLDSA if kind.family == "ML_DSA" else MLKEM
+    key = library.import_key(private)
+    right = key.param_set is library.ParamSet[f"{kind.family}_{kind.size}"]
+    return key.seed if right and key.has_private() else None
 
 
 def _mgf1(seed: bytes, length: int, digest_name: str) -> bytes:

@@ -135,13 +135,25 @@ class HsmSession:
         return token
 
     def forget(self, token: bytes) -> None:
-        """Destroys what the HSM has in memory of a token: its key, and the keys derived."""
+        """Destroys what the HSM has in memory of a token: its key, and the keys derived.
+
+        A sealed seed's token begins with that of the key that seals it (seeds.py), which goes too.
+        """
         with self.device.lock:
-            derived = [self._derived.pop(name) for name in list(self._derived) if name[0] == token]
-            backing_key = self._backing.pop(token, None)
-            self._nonces.pop(token, None)
-            for key in (*derived, *([backing_key] if backing_key else [])):
+            if self._session is None:
+                return  # switched off: there is nothing in its memory, and no module to call
+            derived = [name for name in self._derived if token.startswith(name[0])]
+            tokens = [name for name in self._backing if token.startswith(name)]
+            for key in (*map(self._derived.pop, derived), *map(self._backing.pop, tokens)):
                 key.destroy()
+            for name in tokens:
+                self._nonces.pop(name, None)
+
+    def forget_all(self) -> None:
+        """Destroys every key in the HSM's memory that came there by a token."""
+        with self.device.lock:
+            while self._session is not None and (self._derived or self._backing):
+                (self._derived or self._backing).popitem()
 
     def switch_off(self) -> None:
         """Switches the HSM off; the keys in its memory are gone, the exported tokens are not."""

@@ -42,6 +42,14 @@ def cancel(rooms: Rooms, key: Key, kind: Kind, detail: str | None = None) -> Non
     )
 
 
+def outlook(rooms: Rooms) -> tuple[float | None, int]:
+    """When the first thing is due, and how many deletions of key material there were."""
+    time, deletions = rooms.store.row(
+        "SELECT (SELECT min(time) FROM due), (SELECT value FROM lab WHERE name = 'deletions')"
+    ) or (None, None)
+    return time, int(deletions or 0)
+
+
 def first(rooms: Rooms, until: float) -> Due | None:
     """What is due first, if that is by now."""
     row = rooms.store.row(
@@ -57,14 +65,21 @@ def take(rooms: Rooms, due: Due) -> None:
     rooms.store.write("DELETE FROM due WHERE number = ?", (due.number,))
 
 
+def postpone(rooms: Rooms, due: Due, time: float) -> None:
+    """It happens later."""
+    rooms.store.write("UPDATE due SET time = ? WHERE number = ?", (time, due.number))
+
+
 def scrub_later(rooms: Rooms, key: Key) -> None:
-    """Deleted material leaves the disk as soon as the transaction that deletes it is over."""
+    """Deleted material leaves HSMs and disk as soon as the transaction that deletes it is over."""
+    rooms.settings.note_deletion()
     schedule(rooms, key, 0.0, "scrub")
 
 
 def move(rooms: Rooms, key: Key, region: str) -> None:
     """What rotates a multi-Region key happens in another Region, its new primary one."""
     rooms.store.write(
-        "UPDATE due SET region = ? WHERE key_id = ? AND region = ? AND kind LIKE 'rotate%'",
-        (region, key.key_id, key.region),
+        "UPDATE due SET region = ? WHERE key_id = ? AND region = ? AND account = ? "
+        "AND kind LIKE 'rotate%'",
+        (region, key.key_id, key.region, key.account),
     )

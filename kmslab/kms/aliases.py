@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from kmslab.aws.call import Call, Output
 from kmslab.errors import AwsError
-from kmslab.kms import paging
+from kmslab.kms import paging, records
 from kmslab.kms.key import Key
 from kmslab.kms.request import Request, Rooms
 
@@ -50,10 +50,12 @@ def create_alias(request: Request) -> Output:
 
 
 def update_alias(request: Request) -> Output:
-    """UpdateAlias: from now on the name stands for another key."""
+    """UpdateAlias: from now on the name stands for another key, of the same type and usage."""
     name, call = _name(request), request.call
-    if find(request.rooms, call, name) is None:
+    alias = find(request.rooms, call, name)
+    if alias is None:
         raise not_found(call, name)
+    _check_same_kind(request, alias)
     _room_for_one_more(request)
     request.rooms.store.write(
         "UPDATE alias SET key_id = ?, updated = ? WHERE account = ? AND region = ? AND name = ?",
@@ -128,6 +130,19 @@ def _name(request: Request) -> str:
             "InvalidAliasNameException", f"{name}: names under {AWS_PREFIX} are AWS's own"
         )
     return name
+
+
+def _check_same_kind(request: Request, alias: Alias) -> None:
+    """ValidationException (our wording) where programs that name the alias would fail."""
+    new, call = request.key, request.call
+    old = records.find(request.rooms, call.account, call.region, alias.key_id)
+    if old and (old.spec.family, old.usage_name) != (new.spec.family, new.usage_name):
+        raise AwsError(
+            "ValidationException",
+            f"{alias.name} stands for a key of type {old.spec.family} and key usage "
+            f"{old.usage_name}. The new key must have the same, and it is {new.spec.family}, "
+            f"{new.usage_name}.",
+        )
 
 
 def _room_for_one_more(request: Request) -> None:

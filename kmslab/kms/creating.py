@@ -25,7 +25,7 @@ def prepare(rooms: Rooms, call: Call) -> NewKey | None:
 def create_key(request: Request) -> Output:
     """CreateKey: makes a KMS key. With Origin EXTERNAL it waits for the caller's key material."""
     rooms, call = request.rooms, request.call
-    _room_for_one_more(rooms, call)
+    room_for_one_more(rooms, call)
     policy = policies.checked(request, request.get("Policy", policies.default(call.account)))
     new_tags = tags.checked({}, request.get("Tags", []))
     key = add(rooms, call, request.prepared)
@@ -99,12 +99,9 @@ def _kind(call: Call) -> tuple[Spec, str]:
     return SPECS[name], usage
 
 
-def _room_for_one_more(rooms: Rooms, call: Call) -> None:
-    row = rooms.store.row(
-        "SELECT count(*) FROM kms_key WHERE account = ? AND region = ? AND manager = 'CUSTOMER'",
-        (call.account, call.region),
-    )
-    if row and row[0] >= MOST_KEYS:
+def room_for_one_more(rooms: Rooms, call: Call) -> None:
+    """LimitExceededException where the account has as many keys in the Region as it may have."""
+    if records.count(rooms, call.account, call.region) >= MOST_KEYS:
         raise AwsError(
             "LimitExceededException",
             f"The account has {MOST_KEYS:,} KMS keys in {call.region} already",

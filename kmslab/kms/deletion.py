@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from kmslab.aws.call import Output
 from kmslab.errors import AwsError
-from kmslab.kms import agenda, records, states
+from kmslab.kms import agenda, generations, records, states
 from kmslab.kms.agenda import DAY, Due
 from kmslab.kms.key import Key
 from kmslab.kms.request import Request, Rooms
@@ -34,10 +34,15 @@ def schedule_key_deletion(request: Request) -> Output:
 
 
 def cancel_key_deletion(request: Request) -> Output:
-    """CancelKeyDeletion: the key stays, and is disabled until it is enabled again."""
+    """CancelKeyDeletion: the key stays, and is disabled until it is enabled again.
+
+    A key whose imported material is not there waits for that, and is not Disabled.
+    """
     rooms, key = request.rooms, request.key
+    whole = key.origin != "EXTERNAL" or generations.complete(rooms, key)
+    state = states.DISABLED if whole else states.PENDING_IMPORT
     agenda.cancel(rooms, key, "delete")
-    records.change(rooms, key, state=states.DISABLED, deletion=None, window=None)
+    records.change(rooms, key, state=state, deletion=None, window=None)
     return {"KeyId": key.arn}
 
 
@@ -47,6 +52,8 @@ def delete_when_due(rooms: Rooms, key: Key, due: Due) -> None:
     agenda.scrub_later(rooms, key)
     rooms.recorder.happened(key.arn, "DeleteKey", due.time, {"keyId": key.key_id})
     left = records.related(rooms, key)
+    for each in left[:1]:
+        generations.settle(rooms, each)  # imported material may now be in every Region left
     if len(left) == 1 and left[0].state == states.PENDING_REPLICA_DELETION:
         _begin(rooms, left[0], due.time, left[0].window or DEFAULT_DAYS)
 

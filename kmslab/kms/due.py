@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 
+from kmslab.errors import HsmError
 from kmslab.kms import agenda, deletion, importing, records, replicas, rotation
 from kmslab.kms.agenda import Due
 from kmslab.kms.key import Key
 from kmslab.kms.request import Rooms
 
+SCRUB_AGAIN_SECONDS = 60  # after another process was in the way
 _HAPPENINGS: Mapping[str, Callable[[Rooms, Key, Due], None]] = MappingProxyType(
     {
         "rotate": rotation.rotate_when_due,
@@ -25,20 +28,37 @@ def happen(rooms: Rooms) -> None:
     """Lets everything happen that is due by now, each in a transaction of its own.
 
     So `kill -9` in between loses nothing and repeats nothing: the rest happens at the next call.
+    So does what needs an HSM while none serves, and what comes after it. Key material that was
+    deleted, here or in another process, leaves this process's HSMs too.
     """
     now = rooms.settings.now()
-    while agenda.first(rooms, now):
-        with rooms.store.transaction():
-            due = agenda.first(rooms, now)  # another process may have taken it
-            if due and due.kind != "scrub":
-                _happen(rooms, due)
-        if due and due.kind == "scrub":
-            rooms.store.scrub()
-            agenda.take(rooms, due)
+    with suppress(HsmError):
+        while _is_due(rooms, now):
+            due = agenda.first(rooms, now)
+            if due and due.kind == "scrub":
+                _scrub(rooms, due, now)
+            elif due:
+                _happen(rooms, due, now)
 
 
-def _happen(rooms: Rooms, due: Due) -> None:
-    agenda.take(rooms, due)
-    key = records.find(rooms, due.account, due.region, due.key_id)
-    if key is not None:
-        _HAPPENINGS[due.kind](rooms, key, due)
+def _is_due(rooms: Rooms, now: float) -> bool:
+    time, deletions = agenda.outlook(rooms)
+    rooms.fleet.keep_up(deletions)
+    return time is not None and time <= now
+
+
+def _happen(rooms: Rooms, due: Due, now: float) -> None:
+    with rooms.store.transaction():
+        if agenda.first(rooms, now) != due:
+            return  # another process took it
+        agenda.take(rooms, due)
+        key = records.find(rooms, due.account, due.region, due.key_id)
+        if key is not None:
+            _HAPPENINGS[due.kind](rooms, key, due)
+
+
+def _scrub(rooms: Rooms, due: Due, now: float) -> None:
+    if rooms.store.scrub():
+        agenda.take(rooms, due)
+    else:
+        agenda.postpone(rooms, due, now + SCRUB_AGAIN_SECONDS)

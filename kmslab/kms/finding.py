@@ -98,7 +98,8 @@ def _of_blob(rooms: Rooms, call: Call, expected: Key | None) -> Key:
 def by_grant(rooms: Rooms, call: Call) -> tuple[Key, ...]:
     """The key of a grant: named by the grant's token, or by key ARN beside the grant's id."""
     token, arn = call.parameters.get("GrantToken"), call.parameters.get("KeyId")
-    if token is None and (arn is None or call.parameters.get("GrantId") is None):
+    named = [arn is not None, call.parameters.get("GrantId") is not None]
+    if any(named) if token is not None else not all(named):
         raise AwsError(
             "ValidationException", "Specify either a GrantToken, or a KeyId and a GrantId."
         )

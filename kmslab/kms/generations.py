@@ -14,11 +14,16 @@ from __future__ import annotations
 from kmslab.errors import AwsError
 from kmslab.kms import agenda, material, records, states
 from kmslab.kms.key import Key
-from kmslab.kms.material import CURRENT, PENDING_REPLICAS, PENDING_ROTATION, Material
+from kmslab.kms.material import (
+    CURRENT,
+    PENDING_REPLICAS,
+    PENDING_ROTATION,
+    WAITING,
+    Material,
+)
 from kmslab.kms.request import Request, Rooms
 
 NEW, EXISTING = "NEW_KEY_MATERIAL", "EXISTING_KEY_MATERIAL"
-_WAITING = (PENDING_ROTATION, PENDING_REPLICAS)
 
 
 def admit(request: Request, named: str) -> None:
@@ -49,24 +54,27 @@ def settle(rooms: Rooms, key: Key) -> None:
             )
             state = PENDING_ROTATION if everywhere else PENDING_REPLICAS
             material.change(rooms, each, waiting.material_id, state=state)
-    complete = all(
-        each.token is not None or each.state in _WAITING for each in material.of(rooms, key)
-    )
-    if key.state == states.PENDING_IMPORT and complete:
+    if key.state == states.PENDING_IMPORT and complete(rooms, key):
         records.change(rooms, key, state=states.ENABLED)
+
+
+def complete(rooms: Rooms, key: Key) -> bool:
+    """Whether all imported material is there that the key needs; before the first, none is."""
+    known = material.of(rooms, key)
+    return bool(known) and all(each.token is not None or each.state in WAITING for each in known)
 
 
 def remove(rooms: Rooms, key: Key, named: str) -> None:
     """Deletes material in this Region; dropping what waits at a primary drops it everywhere."""
-    agenda.cancel(rooms, key, "expire", named)
     waits = named in [each.material_id for each in _waiting(rooms, key)]
-    material.forget(rooms, key, named)
-    material.change(rooms, key, named, expires=None)
-    if waits and not key.is_replica:
-        for each in records.related(rooms, key):
-            material.forget(rooms, each, named)
+    everywhere = waits and not key.is_replica
+    for each in records.related(rooms, key) if everywhere else [key]:
+        agenda.cancel(rooms, each, "expire", named)
+        if everywhere:
             material.drop(rooms, each, named)
-    elif waits:
+        else:
+            material.change(rooms, each, named, token=None, expires=None)
+    if waits:
         settle(rooms, key)
     elif key.state not in (states.PENDING_DELETION, states.PENDING_REPLICA_DELETION):
         records.change(rooms, key, state=states.PENDING_IMPORT)
@@ -95,7 +103,7 @@ def _admit_new(rooms: Rooms, key: Key, known: list[Material], named: str) -> Non
 
 
 def _waiting(rooms: Rooms, key: Key) -> list[Material]:
-    return [each for each in material.of(rooms, key) if each.state in _WAITING]
+    return [each for each in material.of(rooms, key) if each.state in WAITING]
 
 
 def _unsupported(key: Key, why: str) -> None:

@@ -30,6 +30,7 @@ _BY_USAGE: Mapping[str, frozenset[str]] = MappingProxyType(
     }
 )
 _CONTEXTS = ("EncryptionContextSubset", "EncryptionContextEquals")
+MOST_PAIRS, MOST_CHARACTERS = 8, 384  # of a constraint's context: pairs, and in a value
 _PRINCIPAL = re.compile(
     r"\d{12}|arn:aws:(iam::\d{12}:(root|(user|role)/.+)|"
     r"sts::\d{12}:(assumed-role/.+/.+|federated-user/.+))",
@@ -42,16 +43,27 @@ _SERVICE = re.compile(r"[a-z0-9.-]+\.amazonaws\.com", re.ASCII)
 def check(request: Request) -> None:
     """The error that CreateGrant answers with where the grant may not be made."""
     key, constraints = request.key, request.get("Constraints", {})
+    if set(request.get("Operations")) <= {"CreateGrant"}:
+        _invalid("Grants must not contain only the CreateGrant operation.")
     unfit = set(request.get("Operations")) - allowed(key)
     if unfit:
         _invalid(f"Grant operations {', '.join(sorted(unfit))} are not valid for {key.arn}.")
     if not key.is_symmetric and any(name in constraints for name in _CONTEXTS):
         _invalid(f"{key.arn} has no encryption context that a constraint could look at.")
+    for name in _CONTEXTS:
+        _check_context(name, constraints.get(name, {}))
     one_principal(request, "Grantee", required=True)
     service = request.get("GranteeServicePrincipal")
     one_principal(request, "Retiring", required=service is not None)
     if service is not None and "SourceArn" not in constraints:
         _invalid("A grant to a service principal needs a SourceArn constraint.")
+
+
+def _check_context(name: str, context: Mapping[str, str]) -> None:
+    if len(context) > MOST_PAIRS:
+        _invalid(f"{name} has at most {MOST_PAIRS} pairs.")
+    if any(len(value) > MOST_CHARACTERS for value in context.values()):
+        _invalid(f"A value in {name} has at most {MOST_CHARACTERS} characters.")
 
 
 def check_id(grant_id: str) -> None:

@@ -93,7 +93,9 @@ def list_retirable_grants(request: Request) -> Output:
 def retire_grant(request: Request) -> Output:
     """RetireGrant: the end of a grant, by its token or by key ARN and grant id."""
     facts = tokens.read(request.rooms, "grant", request.get("GrantToken", ""))
-    _end(request, facts["grant"] if facts else request.get("GrantId"))
+    grant_id = facts["grant"] if facts else request.get("GrantId")
+    _end(request, grant_id)
+    request.noted["grantId"] = grant_id
     return {}
 
 
@@ -121,7 +123,9 @@ def check_tokens(rooms: Rooms, given: list[str]) -> None:
 
 def _named(request: Request, asked: dict[str, Any]) -> str | None:
     """The id of the grant that the same request made before, where it has a name."""
-    condition, values = _filters(Name=asked.get("Name"))
+    if "Name" not in asked:
+        return None
+    condition, values = _filters(Name=asked["Name"])
     key = request.key
     same = _select(
         request.rooms,
@@ -129,7 +133,7 @@ def _named(request: Request, asked: dict[str, Any]) -> str | None:
         (key.account, key.region, key.key_id, *values),
     )
     found = [each.grant_id for each in same if each.details == asked]
-    return found[0] if found and "Name" in asked else None
+    return found[0] if found else None
 
 
 def _add(request: Request, asked: dict[str, Any]) -> str:

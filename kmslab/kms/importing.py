@@ -59,7 +59,6 @@ def import_key_material(request: Request) -> Output:
     bare, public = unwrapping.check(key, bare)
     named = tokens.fingerprint(rooms, key.key_id, bare)
     generations.admit(request, named)
-    material.forget(rooms, key, named)
     agenda.cancel(rooms, key, "expire", named)
     values = {"token": rooms.fleet.admit(key.usage.kind, bare), "public": public}
     material.change(rooms, key, named, **values, expires=expires)
@@ -68,7 +67,7 @@ def import_key_material(request: Request) -> Output:
     if expires is not None:
         agenda.schedule(rooms, key, expires, "expire", named)
     generations.settle(rooms, key)
-    return {"KeyId": key.arn, **({"KeyMaterialId": named} if key.is_symmetric else {})}
+    return _answer(key, named)
 
 
 def delete_imported_key_material(request: Request) -> Output:
@@ -81,17 +80,21 @@ def delete_imported_key_material(request: Request) -> Output:
     known = [each.material_id for each in material.of(rooms, key)]
     if request.get("KeyMaterialId") and named not in known:
         raise AwsError("NotFoundException", f"{key.arn} has no key material {named}.")
-    if not named:
-        return {"KeyId": key.arn}
-    generations.remove(rooms, key, named)
-    return {"KeyId": key.arn, "KeyMaterialId": named}
+    if named:
+        generations.remove(rooms, key, named)
+    return _answer(key, named)
 
 
 def expire_when_due(rooms: Rooms, key: Key, due: Due) -> None:
     """The date until which imported material was valid."""
     generations.remove(rooms, key, due.detail)
-    about = {"keyId": key.key_id}
+    about = {"keyId": key.key_id, **({"keyMaterialId": due.detail} if key.is_symmetric else {})}
     rooms.recorder.happened(key.arn, "DeleteExpiredKeyMaterial", due.time, about)
+
+
+def _answer(key: Key, named: str) -> Output:
+    """Only the material of symmetric encryption keys has an id that is shown."""
+    return {"KeyId": key.arn, **({"KeyMaterialId": named} if named and key.is_symmetric else {})}
 
 
 def _token(request: Request) -> dict[str, Any]:

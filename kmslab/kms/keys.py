@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kmslab.aws.call import Output
-from kmslab.kms import material, paging, records, rotation, states
+from kmslab.kms import generations, material, paging, records, rotation, states
 from kmslab.kms.key import Key
 from kmslab.kms.request import Request, Rooms
 from kmslab.kms.specs import LISTED_AS, OLD_SPECS
@@ -88,10 +88,14 @@ def _deletion(key: Key) -> Output:
 
 
 def _expiry(rooms: Rooms, key: Key) -> Output:
-    """Of imported material: whether it expires, and when the first of it does."""
-    if key.origin != "EXTERNAL" or key.state == states.PENDING_IMPORT:
+    """Of imported material: whether it expires, and when the first of it does.
+
+    What only waits for a rotation does not count.
+    """
+    if key.origin != "EXTERNAL" or not generations.complete(rooms, key):
         return {}
-    dates = [each.expires for each in material.of(rooms, key) if each.expires is not None]
+    own = [each for each in material.of(rooms, key) if each.state not in material.WAITING]
+    dates = [each.expires for each in own if each.expires is not None]
     if not dates:
         return {"ExpirationModel": material.DOES_NOT_EXPIRE}
     return {"ExpirationModel": material.EXPIRES, "ValidTo": when(min(dates))}

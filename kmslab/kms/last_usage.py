@@ -12,6 +12,12 @@ _OPERATIONS = (
     *("GenerateDataKeyPairWithoutPlaintext", "GenerateDataKeyWithoutPlaintext", "GenerateMac"),
     *("ReEncrypt", "Sign", "Verify", "VerifyMac", "Encapsulate", "Decapsulate"),
 )
+# Where an event names its key, and which operations it may be of: each look has its index.
+_LOOKS = (
+    ("resources", f"IN {_OPERATIONS}"),
+    ("substr(resources, 1, instr(resources, ' ') - 1)", "= 'ReEncrypt'"),
+    ("substr(resources, instr(resources, ' ') + 1)", "= 'ReEncrypt'"),
+)
 
 
 def get_key_last_usage(request: Request) -> Output:
@@ -39,15 +45,14 @@ def get_key_last_usage(request: Request) -> Output:
 
 
 def _last(request: Request) -> tuple[str, float, str] | None:
-    """Of the events that name the key first, and of ReEncrypt's that name it second, the last."""
-    arn, marks = request.key.arn, ", ".join("?" * len(_OPERATIONS))
-    done = f"operation IN ({marks}) AND json_extract(details, '$.errorCode') IS NULL"
-    return request.rooms.store.row(
-        "SELECT operation, time, request_id FROM ("
+    """The newest event that is about the key alone, or about it and ReEncrypt's other key."""
+    looks = " UNION ALL ".join(
         "SELECT * FROM (SELECT number, operation, time, request_id FROM event "
-        f"WHERE resources = ? AND {done} ORDER BY number DESC LIMIT 1) "
-        "UNION ALL SELECT * FROM (SELECT number, operation, time, request_id FROM event "
-        f"WHERE operation = 'ReEncrypt' AND {done} AND ' ' || resources || ' ' LIKE ? "
-        "ORDER BY number DESC LIMIT 1)) ORDER BY number DESC LIMIT 1",
-        (arn, *_OPERATIONS, *_OPERATIONS, f"% {arn} %"),
+        f"WHERE {about} = ? AND operation {which} AND json_extract(details, '$.errorCode') IS NULL "
+        "ORDER BY number DESC LIMIT 1)"
+        for about, which in _LOOKS
+    )
+    return request.rooms.store.row(
+        f"SELECT operation, time, request_id FROM ({looks}) ORDER BY number DESC LIMIT 1",
+        [request.key.arn] * len(_LOOKS),
     )

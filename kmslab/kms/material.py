@@ -18,6 +18,7 @@ from kmslab.kms.request import Rooms
 CURRENT, NON_CURRENT = "CURRENT", "NON_CURRENT"
 PENDING_ROTATION = "PENDING_ROTATION"
 PENDING_REPLICAS = "PENDING_MULTI_REGION_IMPORT_AND_ROTATION"
+WAITING = (PENDING_ROTATION, PENDING_REPLICAS)  # not yet the key's own for good
 EXPIRES, DOES_NOT_EXPIRE = "KEY_MATERIAL_EXPIRES", "KEY_MATERIAL_DOES_NOT_EXPIRE"
 _COLUMNS = "material_id, number, token, public, state, rotated, rotation, description, expires"
 _OF_KEY = "account = ? AND region = ? AND key_id = ?"
@@ -102,14 +103,6 @@ def change(rooms: Rooms, key: Key, material_id: str, **values: object) -> None:
         f"UPDATE material SET {settings} WHERE {_OF_KEY} AND material_id = ?",
         (*values.values(), *_names(key), material_id),
     )
-
-
-def forget(rooms: Rooms, key: Key, material_id: str) -> None:
-    """Deletes one generation's token, in the records and in the HSMs' memory."""
-    found = token(rooms, key, material_id)
-    if found is not None:
-        rooms.fleet.forget(found)
-        change(rooms, key, material_id, token=None)
 
 
 def drop(rooms: Rooms, key: Key, material_id: str) -> None:

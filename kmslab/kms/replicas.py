@@ -15,7 +15,17 @@ from dataclasses import replace
 from kmslab.aws import regions
 from kmslab.aws.call import Call, Output
 from kmslab.errors import AwsError
-from kmslab.kms import agenda, generations, keys, material, policies, records, states, tags
+from kmslab.kms import (
+    agenda,
+    creating,
+    generations,
+    keys,
+    material,
+    policies,
+    records,
+    states,
+    tags,
+)
 from kmslab.kms.agenda import Due
 from kmslab.kms.key import Key
 from kmslab.kms.request import Request, Rooms
@@ -29,6 +39,7 @@ def replicate_key(request: Request) -> Output:
     """
     rooms, primary, region = request.rooms, request.key, request.get("ReplicaRegion")
     _check(rooms, primary, region)
+    creating.room_for_one_more(rooms, replace(request.call, region=region))
     policy = policies.checked(
         request, request.get("Policy", policies.default(request.call.account))
     )
@@ -71,10 +82,12 @@ def update_primary_region(request: Request) -> Output:
     for each in (primary, replica):
         date = rooms.settings.now() + SETTLING_SECONDS
         records.change(rooms, each, state=states.UPDATING)
-        agenda.schedule(rooms, each, date, "settle", each.state)
+        agenda.cancel(rooms, each, "settle")  # of a change of primary just before
+        agenda.schedule(rooms, each, date, "settle", states.ENABLED)
     agenda.move(rooms, primary, region)
-    other = replace(request.call, region=region)
-    rooms.recorder.success(other, [replica.arn], {})
+    asked = {**request.call.parameters, "KeyId": replica.arn}
+    other = replace(request.call, region=region, parameters=asked)
+    rooms.recorder.success(other, [replica.arn], {}, invoked_by="kms.amazonaws.com")
     return {}
 
 

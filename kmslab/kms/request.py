@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kmslab.aws.call import Call
@@ -33,6 +33,7 @@ class Request:
     rooms: Rooms
     keys: tuple[Key, ...] = ()
     prepared: Any = None  # what the operation made before its transaction began
+    noted: dict[str, Any] = field(default_factory=dict)  # for CloudTrail's additionalEventData
 
     @property
     def key(self) -> Key:

@@ -35,6 +35,13 @@ class Kms:
 
     def __call__(self, call: Call) -> Answer:
         """Answers a call, or raises the `AwsError` that AWS would answer with."""
+        try:
+            return self._answer(call)
+        except AwsError as error:
+            self._declare(call, error)
+            raise
+
+    def _answer(self, call: Call) -> Answer:
         keys: list[Key] = []
         try:
             with _as_aws_errors():
@@ -53,7 +60,9 @@ class Kms:
                         states.check(call.operation, key)
                     request = Request(call, self._rooms, tuple(keys), prepared)
                     output = _perform(operation, request)
-                    request_id = self._rooms.recorder.success(call, _arns(keys), output)
+                    request_id = self._rooms.recorder.success(
+                        call, _arns(keys), output, request.noted
+                    )
                 if operation.changes:
                     due.happen(self._rooms)
         except AwsError as error:
@@ -67,7 +76,7 @@ class Kms:
         """Policies and grants will decide here. So far an account's admin is its only caller."""
         grants.check_tokens(self._rooms, call.parameters.get("GrantTokens") or [])
         for key in keys:
-            service_keys.check_caller(key, call)
+            service_keys.check_caller(self._rooms, key, call)
 
     def _declare(self, call: Call, error: AwsError) -> None:
         """An error that AWS's model of the operation does not have becomes the one that it has."""
@@ -85,6 +94,9 @@ _INSTEAD = {
     "InvalidArnException": "NotFoundException",
     "KeyUnavailableException": "KMSInternalException",
     "DependencyTimeoutException": "KMSInternalException",
+    "InvalidAliasNameException": "ValidationException",
+    "InvalidGrantTokenException": "ValidationException",
+    "InvalidMarkerException": "ValidationException",
 }
 
 

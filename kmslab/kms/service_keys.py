@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 
 from kmslab.aws.call import Call, Output, Principal
@@ -28,17 +29,22 @@ class Service:
     """A service that encrypts what it stores: which kind of key it takes unless told otherwise."""
 
     name: str
+    title: str  # its name in the policy of its AWS managed key
     stores: str  # what it protects, as the description of its AWS managed key says it
+    version: int = 1  # of that policy
+    lends: bool = False  # whether it makes grants on that key
     owned: bool = False
 
 
 SERVICES: Mapping[str, Service] = MappingProxyType(
     {
-        "s3": Service("s3", "S3 objects"),
-        "ebs": Service("ebs", "EBS volumes"),
-        "secretsmanager": Service("secretsmanager", "Secrets Manager data"),
-        "ssm": Service("ssm", "SSM parameters"),
-        "dynamodb": Service("dynamodb", "DynamoDB data", owned=True),
+        "s3": Service("s3", "S3", "S3 objects", 2),
+        "ebs": Service("ebs", "EBS", "EBS volumes", 2, lends=True),
+        "secretsmanager": Service(
+            "secretsmanager", "AWS Secrets Manager", "Secrets Manager data", 2, lends=True
+        ),
+        "ssm": Service("ssm", "SSM", "SSM parameters"),
+        "dynamodb": Service("dynamodb", "DynamoDB", "DynamoDB data", owned=True),
     }
 )
 
@@ -55,18 +61,23 @@ def first_use(rooms: Rooms, call: Call, service: Service) -> Key:
         return key or _make(rooms, home, service, alias)
 
 
-def check_caller(key: Key, call: Call) -> None:
+def check_caller(rooms: Rooms, key: Key, call: Call) -> None:
     """AccessDeniedException for what an AWS managed key's policy lets nobody do directly.
 
-    That policy allows its account to look at the key, and its service to use it.
+    Its first statement is for calls through the service, its last for the account's own.
     """
-    if key.manager == "AWS" and not call.operation.startswith(("Describe", "Get", "List")):
+    if key.manager == "AWS" and not _lets(policies.find(rooms, key), f"kms:{call.operation}"):
         raise AwsError(
             "AccessDeniedException",
             f"User: {call.principal.arn} is not authorized to perform: kms:{call.operation} on "
             f"resource: {key.arn} because no resource-based policy allows the "
             f"kms:{call.operation} action",
         )
+
+
+def _lets(policy: str, action: str) -> bool:
+    actions = json.loads(policy)["Statement"][-1]["Action"]
+    return any(fnmatchcase(action, allowed) for allowed in actions)
 
 
 def _make(rooms: Rooms, call: Call, service: Service, alias: str) -> Key:
@@ -95,11 +106,12 @@ def _policy(call: Call, service: Service) -> str:
         "kms:ViaService": f"{service.name}.{call.region}.amazonaws.com",
         "kms:CallerAccount": call.account,
     }
-    use = ("Encrypt", "Decrypt", "ReEncrypt*", "GenerateDataKey*", "CreateGrant", "DescribeKey")
-    look = ("Describe*", "Get*", "List*", "RevokeGrant")
+    grant, revoke = (("CreateGrant",), ("RevokeGrant",)) if service.lends else ((), ())
+    use = ("Encrypt", "Decrypt", "ReEncrypt*", "GenerateDataKey*", *grant, "DescribeKey")
+    look = ("Describe*", "Get*", "List*", *revoke)
     through = {
-        "Sid": f"Allow access through {service.name} for all principals in the account that are "
-        f"authorized to use {service.name}",
+        "Sid": f"Allow access through {service.title} for all principals in the account that are "
+        f"authorized to use {service.title}",
         "Effect": "Allow",
         "Principal": {"AWS": "*"},
         "Action": [f"kms:{name}" for name in use],
@@ -115,7 +127,7 @@ def _policy(call: Call, service: Service) -> str:
     }
     document = {
         "Version": "2012-10-17",
-        "Id": f"auto-{service.name}-1",
+        "Id": f"auto-{service.name}-{service.version}",
         "Statement": [through, direct],
     }
     return json.dumps(document, indent=2)

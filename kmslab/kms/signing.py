@@ -91,12 +91,7 @@ def _data(request: Request, algorithm: str) -> bytes:
             "ValidationException",
             f"Message type {kind} is incompatible with {which or f'key spec {key.spec_name}'}.",
         )
-    if kind == MU and len(message) != MU_BYTES:
-        name = "External Mu" if kind == MU else "Digest"
-        raise AwsError(
-            "ValidationException", f"{name} is invalid length for algorithm {algorithm}."
-        )
-    if kind == DIGEST and len(message) != hashlib.new(hash_name(algorithm)).digest_size:
+    if kind != RAW and len(message) != _length(kind, algorithm):
         name = "External Mu" if kind == MU else "Digest"
         raise AwsError(
             "ValidationException", f"{name} is invalid length for algorithm {algorithm}."
@@ -105,6 +100,10 @@ def _data(request: Request, algorithm: str) -> bytes:
         return hashlib.new(hash_name(algorithm), message).digest()
     data: bytes = message
     return data
+
+
+def _length(kind: str, algorithm: str) -> int:
+    return MU_BYTES if kind == MU else hashlib.new(hash_name(algorithm)).digest_size
 
 
 def _message_types(key: Key, algorithm: str) -> tuple[str, ...]:

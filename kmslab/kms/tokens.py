@@ -33,7 +33,10 @@ def read(rooms: Rooms, kind: str, token: str | bytes) -> dict[str, Any] | None:
         raw = base64.b64decode(token, altchars=b"-_", validate=True)
     except ValueError:
         return None
+    given = token.encode() if isinstance(token, str) else token
     body, tag = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
+    if base64.urlsafe_b64encode(raw) != given:  # base64 lets bits at its end differ
+        return None
     if not hmac.compare_digest(tag, _mac(rooms, kind, body)):
         return None
     facts: dict[str, Any] = json.loads(body)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import base64
 from typing import Any, NoReturn
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.keywrap import (
     InvalidUnwrap,
@@ -25,6 +25,8 @@ from cryptography.hazmat.primitives.keywrap import (
 )
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
+    NoEncryption,
+    PrivateFormat,
     PublicFormat,
     load_der_private_key,
 )
@@ -37,6 +39,7 @@ from kmslab.kms.specs import hash_name
 
 _RSA_BITS = {"RSA_2048": 2048, "RSA_3072": 3072, "RSA_4096": 4096}
 _TWO_STEPS = "RSA_AES_KEY_WRAP"
+_AES_BYTES = 32
 
 
 def wrapping_kind(key: Key, algorithm: str, spec: str) -> Kind:
@@ -46,7 +49,7 @@ def wrapping_kind(key: Key, algorithm: str, spec: str) -> Kind:
     direct = algorithm.startswith("RSAES_OAEP")
     if spec not in _RSA_BITS or not (direct or algorithm.startswith(_TWO_STEPS)):
         _unsupported(key, f"{algorithm} with {spec}")
-    if (direct and too_long) or (not direct and family in ("AES", "HMAC")):
+    if (direct and too_long) or (not direct and family not in ("RSA", "EC", "ED25519")):
         _unsupported(key, f"{algorithm} with {spec}")
     return Kind("RSA", "DECRYPT", _RSA_BITS[spec])
 
@@ -59,9 +62,13 @@ def unwrap(rooms: Rooms, facts: dict[str, Any], wrapped: bytes) -> bytes:
     first = wrapped[: kind.size // 8] if two_steps else wrapped
     try:
         inner = rooms.fleet.decrypt_oaep(kind, token, name, first)
+        if two_steps and len(inner) != _AES_BYTES:
+            raise ValueError("the inner key is no AES-256 key")
         return aes_key_unwrap_with_padding(inner, wrapped[len(first) :]) if two_steps else inner
     except (HsmRefused, InvalidUnwrap, ValueError):
         raise AwsError("InvalidCiphertextException") from None
+    finally:
+        rooms.fleet.forget(token)  # used once, as a rule; the token has it for another time
 
 
 def check(key: Key, bare: bytes) -> tuple[bytes, bytes | None]:
@@ -78,11 +85,13 @@ def check(key: Key, bare: bytes) -> tuple[bytes, bytes | None]:
             seed = outside.seed_of(kind, bare)
             return seed, outside.pair(kind, seed)[1]
         private: Any = load_der_private_key(bare, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, UnsupportedAlgorithm, InternalError):
         _incorrect(key)
     if not _fits(kind, private):
         _incorrect(key)
-    return bare, private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    public = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    # PKCS#8 may be written in several ways: in one form, the same key is known again.
+    return private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()), public
 
 
 def _fits(kind: Kind, private: Any) -> bool:

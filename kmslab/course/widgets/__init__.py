@@ -5,12 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kmslab.course import flow, holders
+from kmslab.course import flow, holders, signature
+from kmslab.course.widgets.anatomy import CiphertextAnatomy
+from kmslab.course.widgets.families import KeyFamilies
+from kmslab.course.widgets.life import KeyLife
+from kmslab.course.widgets.pile import RotationPile
 from kmslab.course.widgets.progress import Progress
 from kmslab.course.widgets.stepper import Stepper
 from kmslab.envelope import Header
 
-__all__ = ["Progress", "Stepper", "data_key_holders", "encryption_flow"]
+__all__ = [
+    "CiphertextAnatomy",
+    "KeyFamilies",
+    "KeyLife",
+    "Progress",
+    "RotationPile",
+    "Stepper",
+    "data_key_holders",
+    "encryption_flow",
+    "signature_way",
+]
 
 
 def data_key_holders(data_key: Mapping[str, Any], data: bytes, sealed: bytes) -> Stepper:
@@ -21,3 +35,10 @@ def data_key_holders(data_key: Mapping[str, Any], data: bytes, sealed: bytes) ->
 def encryption_flow(header: Header, size: int, name: str = "X-ray") -> Stepper:
     """Lesson 06: the encryption flow of a file that `encrypt_file` wrote."""
     return Stepper(flow.story(header, size, name))
+
+
+def signature_way(
+    message: bytes, signed: bytes, public: bytes, arrived: bytes | None = None
+) -> Stepper:
+    """Lesson 04: the way of a signature; with `arrived`, of another message than was signed."""
+    return Stepper(signature.story(message, signed, public, arrived))
