@@ -1,9 +1,9 @@
 """Does a call get slower when there are as many keys as an account may have, instead of 10?
 
-Two labs side by side. The quota is 100,000 keys in a Region; the large lab has 99,000, as there must
-be room for new ones. Most of them are copies of one key's rows under ids of their own, as making
-their material would take a minute. Those that are used have their own, and are used once before: a
-key's first use is printed too.
+Two labs side by side. The quota is 100,000 keys in a Region; the large lab has 99,000, as new ones
+are made too. Most of them are copies of one key's rows under ids of their own, as making their
+material would take a minute. Those that are used have their own; what a key's first use costs is
+printed too.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 from bench.measure import Result, repeated, seconds, side_by_side
 from kmslab import Lab
+from kmslab.aws import regions
 from kmslab.hsm.session import AES
 from kmslab.store import Store
 
@@ -91,13 +92,13 @@ def _add_keys(lab: Lab, count: int) -> list[str]:
 
 def _copy(store: Store, table: str, made: str, ids: Sequence[str]) -> None:
     names = [row[1] for row in store.rows(f"PRAGMA table_info({table})")]
-    others = ", ".join(name for name in names if name != "key_id")
+    row = store.row(f"SELECT * FROM {table} WHERE key_id = ?", (made,)) or ()
+    marks = ", ".join("?" * len(names))
     for new in ids:
-        store.write(
-            f"INSERT INTO {table} (key_id, {others}) SELECT ?, {others} FROM {table} "
-            "WHERE key_id = ?",
-            (new, made),
+        values = (
+            new if name == "key_id" else value for name, value in zip(names, row, strict=True)
         )
+        store.write(f"INSERT INTO {table} VALUES ({marks})", tuple(values))
 
 
 def _give_material(lab: Lab, keys: Sequence[str]) -> None:
@@ -105,4 +106,7 @@ def _give_material(lab: Lab, keys: Sequence[str]) -> None:
     with lab._rooms.store.transaction():
         for key in keys:
             token = lab.hsms.generate(AES).token
-            lab._rooms.store.write("UPDATE material SET token = ? WHERE key_id = ?", (token, key))
+            lab._rooms.store.write(
+                "UPDATE material SET token = ? WHERE account = ? AND region = ? AND key_id = ?",
+                (token, lab.account, regions.DEFAULT, key),
+            )

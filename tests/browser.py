@@ -1,25 +1,17 @@
-"""A JupyterLab of its own over a copy of the lessons, and a lesson that is open in a browser."""
+"""A real browser, and a lesson that is open in it: its cells, outputs and widgets."""
 
 from __future__ import annotations
 
-import os
 import re
-import secrets
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import chromium
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, Playwright, expect
+from playwright.sync_api import BrowserContext, Keyboard, Locator, Page, expect, sync_playwright
+from serving import Server
 
 from kmslab.command import refresh
 
@@ -37,72 +29,16 @@ SECONDS = 1_000  # Playwright counts in milliseconds
 LOCAL = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A JupyterLab that answers on 127.0.0.1: its port, token and folder of lessons."""
-
-    port: int
-    token: str = field(repr=False)
-    lessons: Path
-
-    def url(self, path: str) -> str:
-        """The address of a page or of an answer of its API."""
-        return f"http://127.0.0.1:{self.port}/{path}?token={self.token}"
-
-
 @contextmanager
-def serving(folder: Path) -> Iterator[Server]:
-    """Runs JupyterLab in an empty folder, with settings and lessons of its own, to the block's end.
-
-    What the server says is in the file `log` there. Its kernels end with it.
-    """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        server = Server(free.getsockname()[1], secrets.token_hex(16), folder / "lessons")
-    shutil.copytree(refresh.NOTEBOOKS, server.lessons)
-    own = ("JUPYTER_CONFIG", "JUPYTER_RUNTIME", "JUPYTER_DATA")
-    lab_own = ("JUPYTERLAB_SETTINGS", "JUPYTERLAB_WORKSPACES")
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"),
-            *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={server.port}"),
-            f"--ServerApp.root_dir={server.lessons}",
-        ],
-        env={
-            **os.environ,
-            "JUPYTER_TOKEN": server.token,
-            **{f"{name}_DIR": str(folder / name) for name in own + lab_own},
-        },
-        stdout=(folder / "log").open("w"),
-        stderr=subprocess.STDOUT,
-    )
-    try:
-        _wait_for(server.url("api"), process, folder / "log")
-        yield server
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Returns once the server answers; fails with its log when it ends or takes a minute."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            urllib.request.urlopen(url, timeout=2).close()
-        except OSError:
-            time.sleep(0.2)
-        else:
-            return
-    pytest.fail(f"JupyterLab does not answer: {log.read_text()[-2000:]}")
-
-
-@contextmanager
-def browsing(playwright: Playwright) -> Iterator[BrowserContext]:
-    """This machine's Chromium; its pages share what they loaded. In CI there must be one."""
+def browsing() -> Iterator[BrowserContext]:
+    """This machine's Chromium; its pages share what they have loaded. In CI there must be one."""
     path = chromium.find()
     assert path, "CI has no Chromium: the browser test must run there"
-    with playwright.chromium.launch(executable_path=path, args=FLAGS) as browser:
+    expect.set_options(timeout=20 * SECONDS)
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=path, args=FLAGS) as browser,
+    ):
         yield browser.new_context(viewport={"width": 1300, "height": 1000})
 
 
@@ -126,34 +62,67 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Widget:
+    """A widget on the page, by its cell: what it shows, and its controls by keyboard."""
+
+    cell: Locator
+
+    @property
+    def output(self) -> Locator:
+        """All of it."""
+        return self.cell.locator(".jp-Cell-outputArea")
+
+    @property
+    def view(self) -> Locator:
+        """What it shows under its controls."""
+        return self.output.locator(".widget-html-content")
+
+    def reach(self, control: Locator) -> Keyboard:
+        """Comes to a control as a reader without a mouse does, by Tab from the widget's cell."""
+        keyboard = self.cell.page.keyboard
+        self.cell.focus()
+        for _ in range(20):
+            keyboard.press("Tab")
+            if control.evaluate("control => control === document.activeElement"):
+                return keyboard
+        pytest.fail(f"Tab does not come to {control}")
+
+    def press(self, name: str, key: str = "Space") -> None:
+        """Presses one of its buttons with a key."""
+        named = re.compile(rf"{re.escape(name)}$")  # an icon may stand before it
+        self.reach(self.output.get_by_role("button", name=named)).press(key)
+
+
+@dataclass(frozen=True, slots=True)
 class Lesson:
     """A lesson that is open: its page, what the page did, and the cells of its file."""
 
+    name: str
     page: Page
     seen: Seen
     cells: list[Any] = field(repr=False)
 
     @property
+    def prompts(self) -> Locator:
+        """What stands before its code cells: [3], [*] where one runs, [ ] where one waits."""
+        return self.page.locator(".jp-CodeCell .jp-InputPrompt")
+
+    @property
     def outputs(self) -> Locator:
-        """The outputs of all its cells."""
+        """The outputs of its cells."""
         return self.page.locator(".jp-Cell-outputArea")
 
     @property
-    def prompts(self) -> Locator:
-        """The numbers before its code cells: [3], or [*] while a cell runs."""
-        return self.page.locator(".jp-CodeCell .jp-InputPrompt")
+    def folded(self) -> Locator:
+        """What stands in place of the outputs that are folded away."""
+        return self.page.locator(".jp-OutputPlaceholder")
 
-    def output_of(self, code: str) -> Locator:
-        """The output of the cell with this in its code."""
-        cell = self.page.locator(".jp-CodeCell").filter(has_text=code)
-        return cell.locator(".jp-Cell-outputArea")
-
-    def says(self) -> str:
-        """All words on the page, in small letters."""
-        return self.page.locator("body").inner_text().lower()
+    def widget(self, code: str) -> Widget:
+        """The widget of the one cell that has this in its code."""
+        return Widget(self.page.locator(".jp-CodeCell").filter(has_text=code))
 
     def run_all(self) -> None:
-        """Runs all cells by the menu, and waits until none is waiting."""
+        """Runs all cells by the menu, and waits until none waits."""
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         entry = '.lm-Menu-item[data-command="runmenu:run-all"]:not(.lm-mod-disabled)'
         self.page.locator(entry).click()
@@ -163,15 +132,16 @@ class Lesson:
 
 
 @contextmanager
-def opened(browser: BrowserContext, server: Server, name: str) -> Iterator[Lesson]:
-    """Opens a lesson and waits for its kernel; closes both afterwards. It isn't run."""
+def opened(server: Server, browser: BrowserContext, name: str) -> Iterator[Lesson]:
+    """Opens a lesson and waits for its kernel; ends both afterwards. Nothing is run."""
     cells = refresh.read(server.lessons / f"{name}.ipynb").cells
-    page = browser.new_page()
-    lesson = Lesson(page, Seen(page), cells)
-    page.goto(server.url(f"lab/workspaces/{name}/tree/{name}.ipynb"))
-    kernel = page.locator(".jp-Toolbar-kernelName")
-    expect(kernel).to_contain_text("Python 3", timeout=60 * SECONDS)
-    idle = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
-    expect(page.locator(idle)).to_be_visible(timeout=60 * SECONDS)
-    yield lesson
-    page.close()
+    with browser.new_page() as page:
+        lesson = Lesson(name, page, Seen(page), cells)
+        page.goto(server.url(f"lab/workspaces/{name}/tree/{name}.ipynb"))
+        kernel = page.locator(".jp-Toolbar-kernelName")
+        expect(kernel).to_contain_text("Python 3", timeout=60 * SECONDS)
+        idle = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
+        expect(page.locator(idle)).to_be_visible(timeout=60 * SECONDS)
+        yield lesson
+    for session in browser.request.get(server.url("api/sessions")).json():
+        browser.request.delete(server.url(f"api/sessions/{session['id']}"))

@@ -1,193 +1,219 @@
-"""Lesson 06 in a real JupyterLab in a real browser: as committed, run, and used by keyboard."""
+"""Every lesson in a real JupyterLab in a real browser: as committed, run, and used by keyboard.
+
+One server and one browser serve the whole file, so it must stay in one process (`--dist loadfile`).
+pytest brings the tests of a lesson together, in the order of this file: it is opened and run once.
+"""
 
 from __future__ import annotations
 
+import html
 import os
 import re
-import secrets
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
 import chromium
 import pytest
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from browser import Lesson, browsing, opened
+from playwright.sync_api import BrowserContext, expect
+from serving import Server, serving
 
-ROOT = Path(__file__).parents[1]
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-]
-LESSON = "06_envelope_encryption.ipynb"
+from kmslab.command import refresh
+
 pytestmark = pytest.mark.skipif(
     chromium.find() is None and os.environ.get("CI") != "true",
     reason="NO BROWSER TEST: there is no Chromium on this machine",
 )
-SECONDS = 1_000  # Playwright counts in milliseconds
+WORDS = re.compile(r'<img [^>]*alt="([^"]*)"')
+STEPPERS = {  # where it is made, the step that a later cell moved it to, and steps 1 and 3
+    "04_signing_macs_agreement": (
+        "widgets.signature_way(",
+        ("5 The pharmacy hashes", "1 Hand out the public key", "3 Sign in the HSM"),
+    ),
+    "05_data_keys": (
+        "widgets.data_key_holders(",
+        ("4 Drop the plaintext data key", "1 Before", "3 Encrypt the data yourself"),
+    ),
+    "06_envelope_encryption": (
+        "widgets.encryption_flow(",
+        ("6 Read it again", "1 Ask for a data key", "3 Encrypt the file"),
+    ),
+}
 
 
 @pytest.fixture(scope="module")
-def lab_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A JupyterLab of its own, over a copy of the lessons; ended afterwards."""
-    folder = tmp_path_factory.mktemp("jupyter lab")
-    shutil.copytree(ROOT / "notebooks", folder / "lessons")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    token = secrets.token_hex(16)
-    own = ("CONFIG_DIR", "RUNTIME_DIR", "DATA_DIR")
-    lab_own = ("SETTINGS_DIR", "WORKSPACES_DIR")
-    server = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"),
-            *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}"),
-            f"--ServerApp.root_dir={folder / 'lessons'}",
-        ],
-        env={
-            **os.environ,
-            "JUPYTER_TOKEN": token,
-            **{f"JUPYTER_{name}": str(folder / name) for name in own},
-            **{f"JUPYTERLAB_{name}": str(folder / name) for name in lab_own},
-        },
-        stdout=(folder / "log").open("w"),
-        stderr=subprocess.STDOUT,
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("jupyter lab")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[BrowserContext]:
+    with browsing() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module", params=[path.stem for path in refresh.lessons()])
+def unrun(
+    server: Server, browser: BrowserContext, request: pytest.FixtureRequest
+) -> Iterator[Lesson]:
+    """A lesson, opened and not run."""
+    with opened(server, browser, request.param) as lesson:
+        yield lesson
+
+
+@pytest.fixture(scope="module")
+def lesson(unrun: Lesson) -> Lesson:
+    """The same lesson after Run All."""
+    unrun.run_all()
+    return unrun
+
+
+def of(*names: str) -> pytest.MarkDecorator:
+    """For a test of these lessons alone."""
+    return pytest.mark.parametrize("unrun", names, indirect=True)
+
+
+def test_as_committed_its_pictures_are_seen_and_have_words(unrun: Lesson) -> None:
+    texts = [
+        output.data["text/html"]
+        for cell in unrun.cells
+        if not cell.metadata.get("jupyter", {}).get("outputs_hidden")
+        for output in cell.get("outputs", [])
+        if "text/html" in output.get("data", {})
+    ]
+    words = [html.unescape(alt) for text in texts for alt in WORDS.findall(text)]
+    assert words
+    seen = unrun.outputs.locator("img").evaluate_all(
+        "all => all.filter(one => one.naturalWidth && one.checkVisibility()).map(one => one.alt)"
     )
-    try:
-        wait_for(f"http://127.0.0.1:{port}/api?token={token}", server, folder / "log")
-        yield f"http://127.0.0.1:{port}/lab/tree/{LESSON}?token={token}"
-    finally:
-        server.terminate()
-        server.wait(20)
+    assert seen == [each or "Image" for each in words]  # so JupyterLab calls one without words
 
 
-def wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    """Returns once the server answers; fails with its log when it ends or takes a minute."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end and server.poll() is None:
-        try:
-            urllib.request.urlopen(url, timeout=2).close()
-        except OSError:
-            time.sleep(0.2)
-        else:
-            return
-    pytest.fail(f"JupyterLab does not answer: {log.read_text()[-2000:]}")
+def test_as_committed_it_misses_no_widget(unrun: Lesson) -> None:
+    assert "model not found" not in unrun.page.locator("body").inner_text().lower()
 
 
-class Seen:
-    """What the page said to the console and asked of the network."""
-
-    def __init__(self, page: Page) -> None:
-        self.errors: list[str] = []
-        self.elsewhere: list[str] = []
-        page.on("console", lambda message: self._said(message.type, message.text))
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("request", lambda request: self._asked(request.url))
-
-    def _said(self, kind: str, text: str) -> None:
-        if kind == "error":
-            self.errors.append(text)
-
-    def _asked(self, url: str) -> None:
-        if not url.startswith(("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")):
-            self.elsewhere.append(url)
+def test_as_committed_the_answer_to_each_prediction_is_folded(unrun: Lesson) -> None:
+    asked = sum(cell.source.count(refresh.PREDICT) for cell in unrun.cells)
+    expect(unrun.folded).to_have_count(asked)
 
 
-@pytest.fixture(scope="module")
-def opened(lab_url: str) -> Iterator[tuple[Page, Seen]]:
-    """The lesson, opened and not run."""
-    browser_path = chromium.find()
-    assert browser_path, "CI has no Chromium: the browser test must run there"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1300, "height": 1000})
-        seen = Seen(page)
-        page.goto(lab_url)
-        kernel = page.locator(".jp-Toolbar-kernelName")
-        expect(kernel).to_contain_text("Python 3", timeout=60 * SECONDS)
-        idle = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
-        expect(page.locator(idle)).to_be_visible(timeout=60 * SECONDS)
-        yield page, seen
-        browser.close()
+def test_run_all_numbers_every_cell_and_unfolds_the_answers(lesson: Lesson) -> None:
+    count = sum(cell.cell_type == "code" for cell in lesson.cells)
+    assert lesson.prompts.all_inner_texts() == [f"[{each}]:" for each in range(1, count + 1)]
+    expect(lesson.folded).to_have_count(0)
 
 
-def outputs(page: Page) -> Locator:
-    return page.locator(".jp-Cell-outputArea")
+def test_run_all_ends_in_an_error_only_where_the_lesson_says_so(lesson: Lesson) -> None:
+    failed = lesson.page.locator(".jp-Cell").evaluate_all(
+        """cells => [...cells.keys()].filter(each => cells[each].querySelector(
+            '[data-mime-type="application/vnd.jupyter.stderr"]'  // an error or stderr
+        ))"""
+    )
+    tags = [cell.metadata.get("tags", []) for cell in lesson.cells]
+    assert failed == [number for number, each in enumerate(tags) if "raises-exception" in each]
 
 
-def test_as_committed_it_shows_its_pictures_and_no_missing_model(
-    opened: tuple[Page, Seen],
-) -> None:
-    page, _ = opened
-    expect(page.get_by_alt_text("Envelope encryption in six steps")).to_be_visible()
-    assert "model not found" not in page.locator("body").inner_text().lower()
+def test_run_all_brings_each_widget_to_life(lesson: Lesson) -> None:
+    made = sum(len(re.findall(r"\bwidgets\.\w+\(", cell.source)) for cell in lesson.cells)
+    expect(lesson.outputs.locator(".widget-vbox")).to_have_count(made)
+    assert "model not found" not in lesson.page.locator("body").inner_text().lower()
 
 
-def test_all_cells_run_unfold_and_only_the_expected_ones_end_in_an_error(
-    opened: tuple[Page, Seen],
-) -> None:
-    page, _ = opened
-    folded = page.locator(".jp-OutputPlaceholder")
-    expect(folded).to_have_count((ROOT / "notebooks" / LESSON).read_text().count("**Predict:**"))
-    run_all(page)
-    expect(folded).to_have_count(0)
-    tagged = (ROOT / "notebooks" / LESSON).read_text().count('"raises-exception"')
-    errors = outputs(page).locator('[data-mime-type="application/vnd.jupyter.stderr"]')
-    expect(errors).to_have_count(tagged)
-    assert "model not found" not in page.locator("body").inner_text().lower()
+@of("02_kms_keys")
+def test_a_need_is_chosen_by_keyboard(lesson: Lesson) -> None:
+    families = lesson.widget("widgets.KeyFamilies(")
+    expect(families.view).to_contain_text("To sign letters so that anyone can check them")
+    keyboard = families.reach(families.output.get_by_label("I want to"))
+    keyboard.press("Space")
+    expect(families.output.locator("select:open")).to_be_visible()
+    keyboard.press("ArrowDown")
+    keyboard.press("Enter")
+    expect(families.view).to_contain_text("To agree on a secret with a partner")
+    chosen = re.compile("Chosen: .* for KEY AGREEMENT")
+    expect(families.view.locator("img")).to_have_attribute("alt", chosen)
 
 
-def test_the_stepper_is_moved_with_the_keyboard(opened: tuple[Page, Seen]) -> None:
-    page, _ = opened
-    field = page.get_by_label("Step", exact=True)
-    text = outputs(page).locator(".widget-html-content").first
-    expect(text).to_contain_text("6 Read it again")  # a later cell moved it there
-    field.focus()
-    for _ in range(5):
-        page.keyboard.press("ArrowDown")
-    expect(text).to_contain_text("1 Ask for a data key")
-    page.keyboard.press("ArrowUp")
-    page.keyboard.press("ArrowUp")
-    expect(text).to_contain_text("3 Encrypt the file")
+@of("03_encrypting")
+def test_a_byte_is_chosen_and_flipped_by_keyboard(lesson: Lesson) -> None:
+    anatomy = lesson.widget("widgets.CiphertextAnatomy(")
+    expect(anatomy.view).to_contain_text("Byte 5 belongs to the key id")
+    expect(anatomy.view).to_contain_text("One bit of it is flipped")
+    keyboard = anatomy.reach(anatomy.output.get_by_label("Byte", exact=True))
+    keyboard.press("ArrowUp")
+    expect(anatomy.view).to_contain_text("Byte 6 belongs to the key id")
+    keyboard.press("Control+A")
+    keyboard.type("110")
+    keyboard.press("Enter")
+    expect(anatomy.view).to_contain_text("Byte 110 belongs to the tag")
+    expect(anatomy.view).to_contain_text("Decrypt says: InvalidCiphertextException")
+    anatomy.reach(anatomy.output.get_by_label("Flip one bit of it")).press("Space")
+    expect(anatomy.view).to_contain_text("It is unchanged. Decrypt says: it opens")
 
 
-def test_the_stepper_is_moved_with_its_buttons(opened: tuple[Page, Seen]) -> None:
-    page, _ = opened
-    text = outputs(page).locator(".widget-html-content").first
-    page.get_by_role("button", name="Next").click()
-    expect(text).to_contain_text("4 Drop the plaintext key")
-    page.get_by_role("button", name="Back").focus()
-    page.keyboard.press("Space")
-    expect(text).to_contain_text("3 Encrypt the file")
+@of(*STEPPERS)
+def test_a_stepper_is_moved_by_keyboard(lesson: Lesson) -> None:
+    code, (now, first, third) = STEPPERS[lesson.name]
+    stepper = lesson.widget(code)
+    expect(stepper.view).to_contain_text(now)
+    keyboard = stepper.reach(stepper.output.get_by_label("Step", exact=True))
+    for _ in range(6):
+        keyboard.press("ArrowDown")
+    expect(stepper.view).to_contain_text(first)
+    keyboard.press("ArrowUp")
+    keyboard.press("ArrowUp")
+    expect(stepper.view).to_contain_text(third)
+    stepper.press("Back")
+    stepper.press("Back", "Enter")
+    stepper.press("Back")
+    expect(stepper.view).to_contain_text(first)
+    stepper.press("Next")
+    stepper.press("Next", "Enter")
+    expect(stepper.view).to_contain_text(third)
 
 
-def test_the_progress_bar_is_full(opened: tuple[Page, Seen]) -> None:
-    page, _ = opened
-    expect(outputs(page).get_by_text("256 MiB of 256 MiB")).to_be_visible()
+@of("06_envelope_encryption")
+def test_the_progress_bar_is_full(lesson: Lesson) -> None:
+    bar = lesson.widget("widgets.Progress(").output
+    expect(bar.locator(".progress-bar")).to_have_attribute("style", re.compile("width: 100%"))
+    expect(bar).to_contain_text("256 MiB of 256 MiB")
 
 
-def test_the_page_found_no_fault_and_asked_nothing_of_the_internet(
-    opened: tuple[Page, Seen],
-) -> None:
-    _, seen = opened
-    assert seen.errors == []
-    assert seen.elsewhere == []
+@of("10_life_of_a_key")
+def test_a_pile_of_key_material_grows_by_keyboard(lesson: Lesson) -> None:
+    pile = lesson.widget("widgets.RotationPile(")
+    rows = pile.view.locator("tbody tr")
+    expect(rows).to_have_count(3)
+    pile.press("Rotate now")
+    expect(rows).to_have_count(4)
+    expect(rows.first).to_contain_text("nothing of yours")
+    pile.press("Encrypt one more", "Enter")
+    expect(rows.first).to_contain_text("letter 4")
+    pile.press("+1 year")
+    expect(rows.first).to_contain_text("rotated by itself")
+    expect(rows.nth(1)).to_contain_text("decrypts only")
 
 
-def run_all(page: Page) -> None:
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.locator('.lm-Menu-item[data-command="runmenu:run-all"]:not(.lm-mod-disabled)').click()
-    prompts = page.locator(".jp-CodeCell .jp-InputPrompt")
-    waiting = prompts.filter(has_text=re.compile(r"\[[* ]\]"))
-    expect(waiting.first).to_be_visible(timeout=30 * SECONDS)
-    expect(waiting).to_have_count(0, timeout=90 * SECONDS)
+@of("10_life_of_a_key")
+def test_a_key_lives_and_dies_by_keyboard(lesson: Lesson) -> None:
+    life = lesson.widget("widgets.KeyLife(")
+    for name, says in (
+        ("New key", "Enabled on"),
+        ("DisableKey", "Disabled on"),
+        ("Decrypt", "Decrypt: DisabledException"),
+        ("EnableKey", "Enabled on"),
+        ("+1 year", "PendingImport on"),
+        ("ImportKeyMaterial", "Enabled on"),
+        ("ScheduleKeyDeletion", "PendingDeletion on"),
+        ("+8 days", "deleted on"),
+    ):
+        life.press(name)
+        expect(life.view).to_contain_text(says)
+        expect(life.view).to_contain_text(f"{name}: ")
+    picture = life.view.locator("img")
+    expect(picture).to_have_attribute("alt", re.compile("The key is now: deleted"))
+
+
+def test_the_page_found_no_fault_and_asked_nothing_of_the_internet(lesson: Lesson) -> None:
+    assert lesson.seen.errors == []
+    assert lesson.seen.elsewhere == []

@@ -34,6 +34,9 @@ def work(kms, name, rounds):
             check(kms.decrypt(CiphertextBlob=blob)["Plaintext"] == text.encode())
         made = kms.generate_data_key(KeyId=shared, KeySpec="AES_256")
         check(kms.decrypt(CiphertextBlob=made["CiphertextBlob"])["Plaintext"] == made["Plaintext"])
+        signed = {"KeyId": "alias/signer", "Message": text, "SigningAlgorithm": "ECDSA_SHA_256"}
+        signature = kms.sign(**signed)["Signature"]
+        check(kms.verify(Signature=signature, **signed)["SignatureValid"])
         kms.disable_key(KeyId=own)
         try:
             kms.encrypt(KeyId=own, Plaintext=text)
@@ -70,12 +73,12 @@ exec(WORK, namespace)
 
 @pytest.fixture
 def shared(tmp_path: Path) -> Iterator[Lab]:
-    """A kept lab with one key that everybody uses."""
+    """A kept lab with two keys that everybody uses, a symmetric one and a pair."""
     with Lab(tmp_path / "lab") as lab:
-        kms = lab.client("kms")
-        kms.create_alias(
-            AliasName="alias/shared", TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"]
-        )
+        kms, pair = lab.client("kms"), {"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"}
+        for name, kind in (("alias/shared", {}), ("alias/signer", pair)):
+            made = kms.create_key(**kind)["KeyMetadata"]["KeyId"]
+            kms.create_alias(AliasName=name, TargetKeyId=made)
         yield lab
 
 
@@ -86,7 +89,7 @@ def test_threads_get_right_answers(shared: Lab) -> None:
             [f"thread{number}" for number in range(6)],
         )
         assert [wrong for each in results for wrong in each] == []
-    assert len(shared.client("kms").list_keys(Limit=1000)["Keys"]) == 1 + 36
+    assert len(shared.client("kms").list_keys(Limit=1000)["Keys"]) == 2 + 36
 
 
 def test_two_processes_with_threads_get_right_answers(shared: Lab) -> None:
@@ -97,8 +100,9 @@ def test_two_processes_with_threads_get_right_answers(shared: Lab) -> None:
     assert outputs == ["[]\n", "[]\n"]
     assert wrong == []
     kms = shared.client("kms")
-    assert len(kms.list_keys(Limit=1000)["Keys"]) == 1 + 6 * 7
-    assert [alias["AliasName"] for alias in kms.list_aliases()["Aliases"]] == ["alias/shared"]
+    assert len(kms.list_keys(Limit=1000)["Keys"]) == 2 + 6 * 7
+    aliases = [alias["AliasName"] for alias in kms.list_aliases()["Aliases"]]
+    assert aliases == ["alias/shared", "alias/signer"]
     events = [event["eventID"] for event in shared.trail()]
     assert len(events) == len(set(events)) > 6 * 7 * 15
 
@@ -143,12 +147,21 @@ def test_seeded_labs_give_no_id_twice_to_threads() -> None:
 def test_switching_hsms_off_under_load_breaks_no_answer(fresh: Lab) -> None:
     kms = fresh.client("kms")
     keys = [kms.create_key()["KeyMetadata"]["KeyId"] for _ in range(6)]
+    specs = ("ECC_NIST_P256", "ML_DSA_44", "ECC_NIST_EDWARDS25519")
+    signers = [
+        kms.create_key(KeySpec=spec, KeyUsage="SIGN_VERIFY")["KeyMetadata"] for spec in specs
+    ]
 
     def use(key: str) -> bool:
         rounds = []
-        for number in range(40):
+        for number in range(20):
             blob = kms.encrypt(KeyId=key, Plaintext=f"{number}")["CiphertextBlob"]
             rounds.append(kms.decrypt(CiphertextBlob=blob)["Plaintext"] == f"{number}".encode())
+            signer = signers[number % 3]
+            algorithm = signer["SigningAlgorithms"][0]
+            signed = {"KeyId": signer["KeyId"], "Message": key, "SigningAlgorithm": algorithm}
+            signature = kms.sign(**signed)["Signature"]
+            rounds.append(kms.verify(Signature=signature, **signed)["SignatureValid"])
         return all(rounds)
 
     with ThreadPoolExecutor(6) as pool:

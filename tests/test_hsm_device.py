@@ -192,11 +192,17 @@ DAMAGES = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_hsm_is_an_error_of_kmslab(tmp_path: Path, damage: str) -> None:
+CASES = [
+    *((damage, "hsm-b") for damage in DAMAGES),
+    *(("a wrong PIN", name) for name in ("hsm-a", "hsm-c")),
+]
+
+
+@pytest.mark.parametrize(("damage", "name"), CASES)
+def test_a_damaged_hsm_is_an_error_of_kmslab(tmp_path: Path, damage: str, name: str) -> None:
     Lab(tmp_path / "lab").close()
     spoil, error = DAMAGES[damage]
-    spoil(tmp_path / "lab" / "hsms" / "hsm-b")
+    spoil(tmp_path / "lab" / "hsms" / name)
     with pytest.raises(error):
         Lab(tmp_path / "lab")
 

@@ -84,6 +84,8 @@ def test_an_ed25519_key_in_the_hsm_cannot_be_read_copied_changed_or_taken_out(
     token = make(hsm, ED25519).token
     seeds.sign(hsm, ED25519, token, "ED25519", b"x")
     key = hsm.at_hand(token, lambda: pytest.fail("it is at hand"))
+    assert key[Attribute.SENSITIVE]
+    assert not key[Attribute.EXTRACTABLE]
     with pytest.raises(AttributeSensitive):
         key[Attribute.VALUE]
     for attribute in (Attribute.DERIVE, Attribute.EXTRACTABLE, Attribute.MODIFIABLE):

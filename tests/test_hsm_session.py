@@ -143,6 +143,8 @@ def test_a_sealed_message_opens_under_the_aes_key_that_came_from_outside(hsm: Hs
 
 def test_a_derived_key_cannot_be_read_nor_wrapped(hsm: HsmSession) -> None:
     key = hsm._key(hsm.generate(), b"n" * 16)
+    assert key[Attribute.SENSITIVE]
+    assert not key[Attribute.EXTRACTABLE]
     with pytest.raises(AttributeSensitive):
         key[Attribute.VALUE]
     for mechanism in (Mechanism.AES_KEY_WRAP, Mechanism.AES_KEY_WRAP_PAD):

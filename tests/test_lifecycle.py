@@ -13,8 +13,10 @@ import copy
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import tempfile
+from contextlib import closing
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -68,12 +70,13 @@ KILLED: dict[str, dict[str, Any]] = {
 
 
 WORKERS = """
-import json, os, sys
+import json, os, signal, sys
 sys.path.insert(0, sys.argv[1])
 from actor import work_until_killed
 for line in sys.stdin:
     worker = os.fork()
     if not worker:
+        signal.alarm(60)
         work_until_killed(**json.loads(line))
     print(os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]), flush=True)
 """
@@ -96,10 +99,10 @@ class Life(RuleBasedStateMachine):
     def teardown(self) -> None:
         """The lab is whole to its end; nothing is left."""
         try:
-            row = self.lab._rooms.store.row("PRAGMA integrity_check")
-            assert row == ("ok",)
-        finally:
             self.lab.close()
+            with closing(sqlite3.connect(self.folder / "lab" / "records.sqlite")) as records:
+                assert records.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        finally:
             shutil.rmtree(self.folder)
             thaw()
 

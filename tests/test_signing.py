@@ -205,11 +205,11 @@ def _sign_elsewhere(private: Any, algorithm: str, message: bytes) -> bytes:
         return eddsa.new(private, "rfc8032").sign(signed)
     digest_name = HASHES[f"sha{algorithm[-3:]}"]
     if algorithm.startswith("ECDSA"):
-        return private.sign(message, ec.ECDSA(digest_name))  # type: ignore[no-any-return]
+        return private.sign(message, ec.ECDSA(digest_name))
     scheme: Any = padding.PKCS1v15()
     if "_PSS_" in algorithm:
         scheme = padding.PSS(padding.MGF1(digest_name), digest_name.digest_size)
-    return private.sign(message, scheme, digest_name)  # type: ignore[no-any-return]
+    return private.sign(message, scheme, digest_name)
 
 
 _CURVES: dict[str, ec.EllipticCurve] = {

@@ -62,7 +62,7 @@ WRONG: dict[str, list[tuple[str, str]]] = {
          "shows DeleteAlias"),
         ('lambda kms, alias: (old := kms.describe_key(KeyId=alias)["KeyMetadata"]["KeyId"], '
          'kms.update_alias(AliasName=alias, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"]), '
-         'kms.schedule_key_deletion(KeyId=old))', "KMSInvalidStateException"),
+         'kms.schedule_key_deletion(KeyId=old))', "can't open its old blob"),
         ('lambda kms, alias: kms.update_alias(AliasName=alias, TargetKeyId=rsa["KeyId"])',
          "ValidationException"),
         ("newer", "a function is due"),
@@ -85,6 +85,8 @@ WRONG: dict[str, list[tuple[str, str]]] = {
          'EncryptionContext={"patient": patient})["CiphertextBlob"], '
          'lambda patient, blob: kms.decrypt(CiphertextBlob=blob)["Plaintext"])',
          "InvalidCiphertextException"),
+        ('(lambda patient, note: kms.encrypt(KeyId=key, Plaintext=note)["CiphertextBlob"], '
+         'lambda patient, blob: kms.decrypt(CiphertextBlob=blob))', "from read, the note"),
         ('(lambda patient, note: note, lambda patient, blob: blob)', "can be read"),
         ('(lambda patient, note: note[::-1], lambda patient, blob: blob[::-1])', "ask KMS"),
         ('(1, 2)', "two functions is due"),
@@ -105,10 +107,10 @@ WRONG: dict[str, list[tuple[str, str]]] = {
     ],
     "03_3": [
         ('{"A": "key", "B": "cut", "C": "cut"}', "one of them can be saved"),
-        ('{"A": "key", "B": {"patient": "23"}, "C": "cut"}', "does not open"),
+        ('{"A": "key", "B": {"patient": "23"}, "C": "cut"}', "B: KMS does not open"),
         ('{"A": "cut", "B": {"Patient": "23"}, "C": "cut"}', "A's header"),
         ('{"A": "key", "B": {"Patient": "23"}, "C": "key"}', "C's length"),
-        ('{"A": "key", "B": "context", "C": "cut"}', "none of the three"),
+        ('{"A": "key", "B": "context", "C": "cut"}', "B: 'context' is neither"),
         ('{"A": "key"}', "letters A, B and C"),
         ('"key"', "a dict is due"),
     ],

@@ -30,7 +30,7 @@ _HEADER = (
 )
 _SEALED = (
     ("nonce", style.DATA_KEY, "with the key material it gives the AES key, made in the HSM"),
-    ("IV", style.DATA_KEY, "the number that AES-GCM uses once under that AES key"),
+    ("IV", style.DATA_KEY, "a random number for AES-GCM, new in each blob"),
     ("ciphertext", style.CIPHERTEXT, "the secret, encrypted; as long as it was"),
     ("tag", style.INK, "proves that nothing was changed, the context included"),
 )

@@ -37,7 +37,7 @@ def live(anatomy: Anatomy, place: int, flipped: bool) -> str:
     how = "One bit of it is flipped" if flipped else "It is unchanged"
     says = anatomy.answer(place if flipped else None)
     return (
-        f'<p style="max-width:56em;margin:0.6em 0">Byte {place} belongs to the '
+        f'<p style="max-width:56em;margin:0.6em 0;line-height:1.5">Byte {place} belongs to the '
         f"<b>{part.name}</b>: {html.escape(part.words)}.<br>{how}{became}. Decrypt says: "
         f"<b>{html.escape(says)}</b></p>"
         f"{_SCROLLS}{_TABLE}A ciphertext of {len(anatomy.blob)} bytes</caption>"

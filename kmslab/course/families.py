@@ -118,7 +118,7 @@ def need(name: str) -> Need:
     return NEEDS[name]
 
 
-_MESSAGE = "a message of at most 4,096 bytes, or the digest of a longer one"
+_MESSAGE = "a message of at most 4,096 bytes, or the digest (lesson 04) of a longer one"
 # Sizes in bytes. Those of keys and signatures are DER where the algorithm has no form of its own.
 NEEDS: Mapping[str, Need] = MappingProxyType(
     {
@@ -170,7 +170,7 @@ NEEDS: Mapping[str, Need] = MappingProxyType(
             *("ML_DSA_65", SIGN),
             "a message of at most 4,096 bytes, or the 64-byte mu of a longer one; the signature "
             "has 3,309, the public key 1,974",
-            "be checked by programs that don't know FIPS 204 of 2024",
+            "be checked by programs that don't know ML-DSA, a standard of 2024 (FIPS 204)",
         ),
         "carry": Need(
             "carry a secret that no quantum computer opens later",

@@ -138,11 +138,12 @@ def words(name: str) -> str:
     }
     body = "".join(
         f'<tr><th scope="row" style="{_CELL};white-space:nowrap">{name}</th>'
-        f'<td style="{_CELL}">{html.escape(text)}</td></tr>'
+        f'<td style="{_CELL};overflow-wrap:anywhere">{html.escape(text)}</td></tr>'
         for name, text in facts.items()
     )
     code = (
-        f'<tr><th scope="row" style="{_CELL}">to make it</th><td style="{_CELL}">'
+        f'<tr><th scope="row" style="{_CELL}">to make it</th>'
+        f'<td style="{_CELL};overflow-wrap:anywhere">'
         f"<code>{html.escape(wanted.call, quote=False)}</code></td></tr>"
     )
     return _table(f"To {wanted.wish}", "", body + code)

@@ -45,8 +45,8 @@ def story(message: bytes, signature: bytes, public: bytes, arrived: bytes | None
     texts = (
         f"The pharmacy gets the public key, {len(public)} bytes, once, in a way that it trusts. "
         "The key is not secret, but it must be the right one.",
-        f"SHA-256 turns {len(message)} bytes into a digest of 32, which begins {before}. Any other "
-        "message has another digest.",
+        f"SHA-256 turns {len(message)} bytes into a digest of 32, which begins {before}. "
+        "Nobody can find another message with the same digest.",
         f"The private key turns the digest into a signature of {len(signature)} bytes. It never "
         "leaves the HSM.",
         "Whoever sees the two can read and copy them, and can't sign anything else."

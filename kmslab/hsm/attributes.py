@@ -100,12 +100,13 @@ PRIVATE_BACKING_KEY: Template = {
     Attribute.ENCRYPT: DEFAULT,
     Attribute.WRAP: DEFAULT,
     Attribute.VERIFY: DEFAULT,
-    Attribute.DERIVE: DEFAULT,
     Attribute.SIGN_RECOVER: False,
     **BACKING_KEY,
 }
 # A key pair that goes to the caller at once (GenerateDataKeyPair): the only readable kind.
 DATA_KEY_PAIR: Template = {Attribute.SENSITIVE: False, Attribute.EXTRACTABLE: True}
+# PKCS#11 2.40 has no template that would make a crypto user derive keys like this one only: who may
+# use a backing key may also have what is derived from it, as he may have each plaintext.
 DERIVED_KEY: Template = {Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False}
 
 

@@ -83,7 +83,6 @@ def unwrap(domain_key: Any, kind: Kind, token: bytes) -> Any:
     """The backing key of a token, as a session object that can do its one thing only."""
     secret = kind.family in ("AES", "HMAC")
     template = attributes.BACKING_KEY if secret else attributes.PRIVATE_BACKING_KEY
-    own = {Attribute.DERIVE} if kind.use == "DERIVE" else set()
     return domain_key.unwrap_key(
         ObjectClass.SECRET_KEY if secret else ObjectClass.PRIVATE_KEY,
         _KEY_TYPES[kind.family],
@@ -91,7 +90,7 @@ def unwrap(domain_key: Any, kind: Kind, token: bytes) -> Any:
         mechanism=wrapping(kind),
         store=False,
         capabilities=_USES[kind.use],
-        template={name: value for name, value in template.items() if name not in own},
+        template=dict(template),
     )
 
 

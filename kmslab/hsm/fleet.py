@@ -52,6 +52,8 @@ class Fleet:
                 return cls([HsmSession(device) for device in devices])
         except (OSError, ValueError) as error:
             raise StoreError(f"the HSMs of {folder} can't be opened: {error}") from error
+        except PKCS11Error as error:
+            raise HsmRefused(f"the HSMs of {folder} refused: {type(error).__name__}") from error
 
     def generate(self, kind: Kind) -> NewKey:
         """Makes a backing key: its exported key token and, of a pair, its public key."""

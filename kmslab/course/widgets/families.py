@@ -58,7 +58,8 @@ class KeyFamilies(Pictured):
         self._show(change["new"])
 
     def _show(self, name: str) -> None:
-        self.view.value = families_map.card(name)
+        # In ipywidgets' HTML a wide picture widens the words too: this keeps them in sight.
+        self.view.value = f'<div style="width:0;min-width:100%">{families_map.card(name)}</div>'
 
     def __repr__(self) -> str:
         return f"<KeyFamilies, {len(families.NEEDS)} needs>"

@@ -66,7 +66,8 @@ class Stepper(Pictured):
         self.value = min(max(self.value + by, 1), len(self.story.steps))
 
     def _show(self, number: int) -> None:
-        self.view.value = self.story.html(number)
+        # In ipywidgets' HTML a wide picture widens the words too: this keeps them in sight.
+        self.view.value = f'<div style="width:0;min-width:100%">{self.story.html(number)}</div>'
 
     def __repr__(self) -> str:
         return f"<Stepper {self.story.title!r}, {len(self.story.steps)} steps>"
