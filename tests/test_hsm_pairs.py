@@ -20,7 +20,7 @@ from families import CURVES, EC_DERIVE, EC_SIGN, HASHES, RSA_DECRYPT, RSA_SIGN, 
 from pkcs11.exceptions import PKCS11Error
 
 from kmslab.errors import HsmRefused
-from kmslab.hsm import der, pairs
+from kmslab.hsm import der, outside, pairs
 from kmslab.hsm.kinds import Kind, NewKey
 from kmslab.hsm.session import HsmSession
 
@@ -157,6 +157,17 @@ def test_whatever_does_not_decrypt_is_one_refusal(
             pairs.decrypt(hsm, RSA_DECRYPT, decrypting.token, digest_name, ciphertext)
         assert str(caught.value) == "the ciphertext does not decrypt", about
     assert pairs.decrypt(hsm, RSA_DECRYPT, decrypting.token, digest_name, good) == b"message"
+
+
+def test_with_sha_1_the_hsm_takes_the_padding_off_itself(
+    hsm: HsmSession,
+    decrypting: NewKey,
+    public: rsa.RSAPublicKey,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(outside, "unpad_oaep")
+    ciphertext = _encrypt(public, b"message", "sha1")
+    assert pairs.decrypt(hsm, RSA_DECRYPT, decrypting.token, "sha1", ciphertext) == b"message"
 
 
 @pytest.mark.parametrize("kind", EC_DERIVE, ids=name)
