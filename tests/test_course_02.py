@@ -145,6 +145,10 @@ def test_the_widget_follows_its_list_and_its_value() -> None:
     assert chooser.call == 'kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")'
 
 
+def test_the_words_of_the_widget_are_as_wide_as_the_page_not_as_the_map() -> None:
+    assert widgets.KeyFamilies().view.value.startswith('<div style="width:0;min-width:100%">')
+
+
 def test_the_widget_refuses_an_unknown_need_and_stays() -> None:
     chooser = widgets.KeyFamilies()
     with pytest.raises(ValueError, match="no need 'gold'"):

@@ -64,6 +64,14 @@ def test_the_parts_fill_a_real_blob_and_name_its_own_ids(kms: Any, key: str, siz
         assert blob[part.start : part.last + 1].hex() == told.replace("-", "")
 
 
+def test_each_blob_has_a_header_in_common_and_an_iv_of_its_own(kms: Any, key: str) -> None:
+    """What lesson 03 says of two blobs of the same secret."""
+    blobs = [kms.encrypt(KeyId=key, Plaintext=SECRET)["CiphertextBlob"] for _ in range(20)]
+    iv = next(part for part in anatomy.parts(len(blobs[0])) if part.name == "IV")
+    assert len({blob[:50] for blob in blobs}) == 1
+    assert len({blob[iv.start : iv.last + 1] for blob in blobs}) == len(blobs)
+
+
 def test_every_byte_belongs_to_one_part(taken_apart: Anatomy) -> None:
     for place in range(len(taken_apart.blob)):
         part = taken_apart.part(place)

@@ -74,22 +74,20 @@ class Recorder:
     ) -> str:
         """Records a call that was answered; returns its request id.
 
-        `more` is shown in additionalEventData; `invoked_by` is KMS where it calls on in another
-        Region on the caller's behalf.
+        `more` goes to additionalEventData; `invoked_by` is KMS where it calls another Region.
         """
         names = _SHOWN_ANSWERS.get(call.operation, ())
         shown = {name: output[name] for name in names if name in output}
         arns = arns or [value["Arn"] for value in shown.values()]
         if call.operation in _ARN_SHOWN:
             shown["KeyId"] = arns[0]
+        if "KeyMaterialId" in output and "KeyMaterialId" not in shown:
+            more = {**more, "keyMaterialId": output["KeyMaterialId"]}
         details = {
             "requestParameters": _parameters(call),
             "responseElements": _members(shown) or None,
+            **({"additionalEventData": dict(more)} if more else {}),
         }
-        if "KeyMaterialId" in output and "KeyMaterialId" not in shown:
-            more = {**more, "keyMaterialId": output["KeyMaterialId"]}
-        if more:
-            details["additionalEventData"] = dict(more)
         return self._write(call, arns, details, invoked_by)
 
     def happened(

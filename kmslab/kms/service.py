@@ -42,33 +42,27 @@ class Kms:
             raise
 
     def _answer(self, call: Call) -> Answer:
-        keys: list[Key] = []
+        rooms, keys = self._rooms, list[Key]()
         try:
             with _as_aws_errors():
-                due.happen(self._rooms)
+                due.happen(rooms)
                 operation = _operation(call)
                 validate(self._model.operation_model(call.operation), call.parameters)
                 _check_dry_run(call)
-                prepared = operation.prepare(self._rooms, call) if operation.prepare else None
-                with self._rooms.store.transaction() if operation.changes else nullcontext():
-                    keys += operation.find(self._rooms, call)
+                prepared = operation.prepare(rooms, call) if operation.prepare else None
+                with rooms.store.transaction() if operation.changes else nullcontext():
+                    keys += operation.find(rooms, call)
                     self._authorize(call, keys)
-                    for key in keys:
-                        algorithms.check_kind(
-                            key, call.operation, operation.usage, operation.origin
-                        )
-                        states.check(call.operation, key)
-                    request = Request(call, self._rooms, tuple(keys), prepared)
+                    _check_keys(operation, call, keys)
+                    request = Request(call, rooms, tuple(keys), prepared)
                     output = _perform(operation, request)
-                    request_id = self._rooms.recorder.success(
-                        call, _arns(keys), output, request.noted
-                    )
+                    request_id = rooms.recorder.success(call, _arns(keys), output, request.noted)
                 if operation.changes:
-                    due.happen(self._rooms)
+                    due.happen(rooms)
         except AwsError as error:
             self._declare(call, error)
             with _as_aws_errors():
-                error.request_id = self._rooms.recorder.failure(call, _arns(keys), error)
+                error.request_id = rooms.recorder.failure(call, _arns(keys), error)
             raise
         return Answer(output, request_id)
 
@@ -120,6 +114,12 @@ def _operation(call: Call) -> Operation:
 def _check_dry_run(call: Call) -> None:
     if call.parameters.get("DryRunModifiers") and not call.parameters.get("DryRun"):
         raise AwsError("ValidationException", "DryRunModifiers is valid only with DryRun.")
+
+
+def _check_keys(operation: Operation, call: Call, keys: list[Key]) -> None:
+    for key in keys:
+        algorithms.check_kind(key, call.operation, operation.usage, operation.origin)
+        states.check(call.operation, key)
 
 
 def _perform(operation: Operation, request: Request) -> Output:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
+from typing import Any
 
 from kmslab.aws.call import Call, Output, Principal
 from kmslab.errors import AwsError
@@ -107,27 +108,30 @@ def _policy(call: Call, service: Service) -> str:
         "kms:CallerAccount": call.account,
     }
     grant, revoke = (("CreateGrant",), ("RevokeGrant",)) if service.lends else ((), ())
-    use = ("Encrypt", "Decrypt", "ReEncrypt*", "GenerateDataKey*", *grant, "DescribeKey")
-    look = ("Describe*", "Get*", "List*", *revoke)
-    through = {
-        "Sid": f"Allow access through {service.title} for all principals in the account that are "
+    through = _allow(
+        f"Allow access through {service.title} for all principals in the account that are "
         f"authorized to use {service.title}",
-        "Effect": "Allow",
-        "Principal": {"AWS": "*"},
-        "Action": [f"kms:{name}" for name in use],
-        "Resource": "*",
-        "Condition": {"StringEquals": via},
-    }
-    direct = {
-        "Sid": "Allow direct access to key metadata to the account",
-        "Effect": "Allow",
-        "Principal": {"AWS": f"arn:aws:iam::{call.account}:root"},
-        "Action": [f"kms:{name}" for name in look],
-        "Resource": "*",
-    }
+        "*",
+        ("Encrypt", "Decrypt", "ReEncrypt*", "GenerateDataKey*", *grant, "DescribeKey"),
+    )
+    direct = _allow(
+        "Allow direct access to key metadata to the account",
+        f"arn:aws:iam::{call.account}:root",
+        ("Describe*", "Get*", "List*", *revoke),
+    )
     document = {
         "Version": "2012-10-17",
         "Id": f"auto-{service.name}-{service.version}",
-        "Statement": [through, direct],
+        "Statement": [{**through, "Condition": {"StringEquals": via}}, direct],
     }
     return json.dumps(document, indent=2)
+
+
+def _allow(sid: str, principal: str, operations: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Principal": {"AWS": principal},
+        "Action": [f"kms:{name}" for name in operations],
+        "Resource": "*",
+    }
