@@ -63,7 +63,7 @@ def _odd() -> Iterator[str | bytes]:
     yield from (b"", b"\xff" * 60, b"A" * 6_144, bytes(64))
 
 
-@pytest.mark.parametrize("token", _odd())
+@pytest.mark.parametrize("token", list(_odd()))
 def test_any_other_text_is_none(rooms: Rooms, token: str | bytes) -> None:
     assert tokens.read(rooms, "grant", token) is None
 
