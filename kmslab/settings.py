@@ -40,10 +40,13 @@ class Settings:
         moves one second with each recorded call. Any other lab's clock follows the computer's.
         Both are moved by what `advance` added.
         """
-        offset = float(self._get("offset"))
+        return self.unmoved() + float(self._get("offset"))
+
+    def unmoved(self) -> float:
+        """The lab's time without what `advance` added."""
         if self.seed is None:
-            return time.time() + offset
-        return SEEDED_START.timestamp() + SECONDS_A_CALL * self._calls() + offset
+            return time.time()
+        return SEEDED_START.timestamp() + SECONDS_A_CALL * self._calls()
 
     def advance(self, by: timedelta) -> None:
         """Moves the lab's clock forward, for every process that has the lab open."""
@@ -100,8 +103,9 @@ class Settings:
 
     def new_request_id(self) -> str:
         """The UUID of the request that is about to be recorded."""
-        number = 0 if self.seed is None else self._calls() + 1
-        return str(uuid.UUID(bytes=self._bytes("request", number)[:16], version=4))
+        if self.seed is None:
+            return str(uuid.uuid4())
+        return str(uuid.UUID(bytes=self._bytes("request", self._calls() + 1)[:16], version=4))
 
     def _calls(self) -> int:
         row = self._store.row("SELECT max(number) FROM event")

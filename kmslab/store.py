@@ -2,119 +2,30 @@
 
 What a call wrote is there once the call returned, even after `kill -9`: SQLite's write-ahead log
 is handed to the operating system at every commit (`synchronous=NORMAL`; only a power cut can take
-the last moments). A write that was not committed never shows. Key material is in here only as
-exported key tokens, which nothing but an HSM of the lab opens.
+the last moments). A write that was not committed never shows.
 
-    lab        the account, the clock, the seed             one row a setting
-    kms_key    a KMS key and its state                      one row a key and Region
-    key_count  how many customer managed keys there are     one row an account and Region
-    material   one generation of its material, as a token   one row a rotation
-    rotation   when its material is replaced                one row a key that was ever rotated
-    policy     its key policy
-    tag        a tag of a key
-    alias      a name for a key
-    key_grant  a grant on a key
-    due        what time will bring: rotation, deletion …   one row an event to come
-    event      what is kept of a call for CloudTrail        one row a call
+Most calls ask for the same few records as the call before. So what was made of them is remembered
+(`known`) until a record changes, here or in another process (`catch_up`).
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kmslab.errors import StoreBusy, StoreError
+from kmslab.tables import MIGRATIONS
 
-# Entry n brings a store from version n to n + 1; a released entry never changes.
-MIGRATIONS = (
-    """
-    CREATE TABLE lab (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-    CREATE TABLE kms_key (
-        account TEXT NOT NULL, region TEXT NOT NULL, key_id TEXT NOT NULL,
-        created REAL NOT NULL, description TEXT NOT NULL, state TEXT NOT NULL,
-        material_id TEXT NOT NULL,
-        PRIMARY KEY (account, region, key_id)
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE backing_key (
-        material_id TEXT PRIMARY KEY, key_id TEXT NOT NULL, token BLOB NOT NULL,
-        created REAL NOT NULL
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE alias (
-        account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, key_id TEXT NOT NULL,
-        created REAL NOT NULL, updated REAL NOT NULL,
-        PRIMARY KEY (account, region, name)
-    ) STRICT, WITHOUT ROWID;
-    CREATE INDEX alias_of_key ON alias (account, region, key_id, name);
-    CREATE TABLE event (
-        number INTEGER PRIMARY KEY, request_id TEXT NOT NULL, time REAL NOT NULL,
-        service TEXT NOT NULL, operation TEXT NOT NULL, region TEXT NOT NULL,
-        recipient TEXT NOT NULL, user_agent TEXT NOT NULL, identity TEXT NOT NULL,
-        resources TEXT NOT NULL, details TEXT NOT NULL
-    ) STRICT;
-    """,
-    """
-    ALTER TABLE kms_key ADD COLUMN spec TEXT NOT NULL DEFAULT 'SYMMETRIC_DEFAULT';
-    ALTER TABLE kms_key ADD COLUMN usage TEXT NOT NULL DEFAULT 'ENCRYPT_DECRYPT';
-    ALTER TABLE kms_key ADD COLUMN origin TEXT NOT NULL DEFAULT 'AWS_KMS';
-    ALTER TABLE kms_key ADD COLUMN manager TEXT NOT NULL DEFAULT 'CUSTOMER';
-    ALTER TABLE kms_key ADD COLUMN primary_region TEXT NOT NULL DEFAULT '';
-    ALTER TABLE kms_key ADD COLUMN deletion REAL;
-    ALTER TABLE kms_key ADD COLUMN window INTEGER;
-    CREATE TABLE material (
-        account TEXT NOT NULL, region TEXT NOT NULL, key_id TEXT NOT NULL,
-        material_id TEXT NOT NULL, number INTEGER NOT NULL, token BLOB, public BLOB,
-        state TEXT NOT NULL, rotated REAL, rotation TEXT, description TEXT, expires REAL,
-        PRIMARY KEY (account, region, key_id, material_id)
-    ) STRICT, WITHOUT ROWID;
-    INSERT INTO material (account, region, key_id, material_id, number, token, state)
-        SELECT account, region, key_id, b.material_id, 1, token, 'CURRENT'
-        FROM backing_key AS b JOIN kms_key USING (key_id);
-    DROP TABLE backing_key;
-    CREATE TABLE key_count (
-        account TEXT NOT NULL, region TEXT NOT NULL, keys INTEGER NOT NULL,
-        PRIMARY KEY (account, region)
-    ) STRICT, WITHOUT ROWID;
-    INSERT INTO key_count SELECT account, region, count(*) FROM kms_key GROUP BY account, region;
-    CREATE INDEX related_key ON kms_key (account, key_id);
-    CREATE TABLE policy (
-        account TEXT NOT NULL, region TEXT NOT NULL, key_id TEXT NOT NULL, document TEXT NOT NULL,
-        PRIMARY KEY (account, region, key_id)
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE tag (
-        account TEXT NOT NULL, region TEXT NOT NULL, key_id TEXT NOT NULL,
-        name TEXT NOT NULL, value TEXT NOT NULL,
-        PRIMARY KEY (account, region, key_id, name)
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE rotation (
-        account TEXT NOT NULL, key_id TEXT NOT NULL, days INTEGER, next REAL, on_demand REAL,
-        PRIMARY KEY (account, key_id)
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE key_grant (
-        account TEXT NOT NULL, region TEXT NOT NULL, key_id TEXT NOT NULL, grant_id TEXT NOT NULL,
-        created REAL NOT NULL, retiring TEXT NOT NULL, details TEXT NOT NULL,
-        PRIMARY KEY (account, region, key_id, grant_id)
-    ) STRICT, WITHOUT ROWID;
-    CREATE INDEX grant_to_retire ON key_grant (account, region, retiring, grant_id);
-    CREATE TABLE due (
-        number INTEGER PRIMARY KEY AUTOINCREMENT, time REAL NOT NULL, kind TEXT NOT NULL,
-        account TEXT NOT NULL, region TEXT NOT NULL, key_id TEXT NOT NULL, detail TEXT NOT NULL
-    ) STRICT;
-    CREATE INDEX due_first ON due (time, number);
-    CREATE INDEX due_of_key ON due (key_id, region);
-    CREATE INDEX event_of_key ON event (resources, number);
-    CREATE INDEX re_encrypted_from ON event (
-        substr(resources, 1, instr(resources, ' ') - 1), number
-    ) WHERE operation = 'ReEncrypt';
-    CREATE INDEX re_encrypted_to ON event (
-        substr(resources, instr(resources, ' ') + 1), number
-    ) WHERE operation = 'ReEncrypt'
-    """,
-)
+# How long the write-ahead log gets before it is written back, which waits for the disk. SQLite's
+# own default, 1,000 pages of 4 KiB, is full after 1,000 calls.
+LOG_PAGES = 4_000
 WAIT_SECONDS = 30.0  # how long a write waits for another process's write
+MOST_KNOWN = 10_000  # remembered at once
+Made = TypeVar("Made")
 
 
 class Store:
@@ -124,6 +35,8 @@ class Store:
         self.path = path
         self._lock = threading.RLock()
         self._depth = 0
+        self._known: dict[Hashable, Any] = {}
+        self._version = -1  # of the records, as SQLite counts what other connections commit
         try:
             self._connection = sqlite3.connect(
                 path, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False
@@ -131,6 +44,7 @@ class Store:
             path.chmod(0o600)
             self._connection.executescript(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON;"
+                f"PRAGMA wal_autocheckpoint = {LOG_PAGES};"
             )
             self._migrate()
         except (sqlite3.Error, OSError) as error:
@@ -144,9 +58,36 @@ class Store:
         """The first row of a query, or None."""
         return next(iter(self.rows(sql, values)), None)
 
+    def known(self, name: Hashable, make: Callable[[], Made]) -> Made:
+        """What `make` reads out of the records, remembered under a name until they change.
+
+        Another process's change is seen after the next `catch_up`, with which every call begins.
+        """
+        with self._lock:
+            if name not in self._known:
+                if len(self._known) >= MOST_KNOWN:
+                    self._known.clear()
+                self._known[name] = make()
+            made: Made = self._known[name]
+            return made
+
+    def catch_up(self) -> None:
+        """Forgets what is remembered, if another process has written since."""
+        with self._lock:
+            version = self._execute("PRAGMA data_version")[0][0][0]
+            if version != self._version:
+                self._known.clear()
+                self._version = version
+
     def write(self, sql: str, values: Sequence[Any] = ()) -> int:
         """Writes; outside a transaction it is committed at once. Returns how many rows changed."""
-        return self._execute(sql, values)[1]
+        with self._lock:
+            self._known.clear()
+            return self._execute(sql, values)[1]
+
+    def append(self, sql: str, values: Sequence[Any] = ()) -> None:
+        """Writes what nobody remembers: one more event."""
+        self._execute(sql, values)
 
     def scrub(self) -> bool:
         """Takes what was deleted off the disk; False where another process is in the way.
@@ -167,13 +108,14 @@ class Store:
         with self._lock:
             if self._depth == 0:
                 self._execute("BEGIN IMMEDIATE")
+                self.catch_up()
             self._depth += 1
             try:
                 yield
             except BaseException:
                 self._depth -= 1
-                if self._depth == 0 and self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                if self._depth == 0:
+                    self._undo()
                 raise
             self._depth -= 1
             if self._depth == 0:
@@ -188,9 +130,13 @@ class Store:
         try:
             self._execute("COMMIT")
         except StoreError:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            self._undo()
             raise
+
+    def _undo(self) -> None:
+        self._known.clear()
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
 
     def _execute(self, sql: str, values: Sequence[Any] = ()) -> tuple[list[Any], int]:
         """The rows that a statement yields, and how many it changed."""

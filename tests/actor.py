@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
-from life import DAY, Action
+from life import Action
 from wrapping import FOR_EVER, bring
 
 from kmslab import Lab, settings
@@ -246,6 +246,3 @@ def _generation(entry: dict[str, Any]) -> tuple[Any, ...]:
 
 def _milliseconds(date: datetime | None) -> int | None:
     return None if date is None else round(date.timestamp() * 1000)
-
-
-STEPS = (6.0, 31.0, 600.0, 1_500.0, DAY, 7 * DAY, 31 * DAY, 91 * DAY, 366 * DAY, 1_100 * DAY)

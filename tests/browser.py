@@ -1,4 +1,4 @@
-"""A real browser, and a lesson that is open in it: its cells, outputs and widgets."""
+"""JupyterLab in a real browser, and a lesson that is open in it: its cells and widgets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import chromium
 import pytest
-from playwright.sync_api import BrowserContext, Keyboard, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Keyboard, Locator, Page, expect, sync_playwright
 from serving import Server
 
 from kmslab.command import refresh
@@ -26,20 +26,15 @@ FLAGS = [
     "--disable-dev-shm-usage",
 ]
 SECONDS = 1_000  # Playwright counts in milliseconds
+_OPEN = """async path => {
+    await window.jupyterapp.commands.execute("docmanager:open", {path});
+}"""
+_CLOSE = """async () => {
+    const lesson = window.jupyterapp.shell.currentWidget;
+    await lesson.context.sessionContext.shutdown();
+    lesson.dispose();
+}"""
 LOCAL = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")
-
-
-@contextmanager
-def browsing() -> Iterator[BrowserContext]:
-    """This machine's Chromium; its pages share what they have loaded. In CI there must be one."""
-    path = chromium.find()
-    assert path, "CI has no Chromium: the browser test must run there"
-    expect.set_options(timeout=20 * SECONDS)
-    with (
-        sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=path, args=FLAGS) as browser,
-    ):
-        yield browser.new_context(viewport={"width": 1300, "height": 1000})
 
 
 class Seen:
@@ -131,17 +126,43 @@ class Lesson:
         expect(waiting).to_have_count(0, timeout=90 * SECONDS)
 
 
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """A page with JupyterLab in it, which is loaded once: that takes as long as a lesson."""
+
+    page: Page
+    seen: Seen
+    server: Server
+
+    @contextmanager
+    def lesson(self, name: str) -> Iterator[Lesson]:
+        """Opens a lesson and waits for its kernel; ends both afterwards. Nothing is run."""
+        cells = refresh.read(self.server.lessons / f"{name}.ipynb").cells
+        self.page.evaluate(_OPEN, f"{name}.ipynb")
+        kernel = self.page.locator(".jp-Toolbar-kernelName")
+        try:
+            expect(kernel).to_contain_text("Python 3", timeout=60 * SECONDS)
+            idle = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
+            expect(self.page.locator(idle)).to_be_visible(timeout=60 * SECONDS)
+            yield Lesson(name, self.page, self.seen, cells)
+        finally:
+            self.page.evaluate(_CLOSE)
+            self.seen.errors.clear()
+            self.seen.elsewhere.clear()
+
+
 @contextmanager
-def opened(server: Server, browser: BrowserContext, name: str) -> Iterator[Lesson]:
-    """Opens a lesson and waits for its kernel; ends both afterwards. Nothing is run."""
-    cells = refresh.read(server.lessons / f"{name}.ipynb").cells
-    with browser.new_page() as page:
-        lesson = Lesson(name, page, Seen(page), cells)
-        page.goto(server.url(f"lab/workspaces/{name}/tree/{name}.ipynb"))
-        kernel = page.locator(".jp-Toolbar-kernelName")
-        expect(kernel).to_contain_text("Python 3", timeout=60 * SECONDS)
-        idle = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
-        expect(page.locator(idle)).to_be_visible(timeout=60 * SECONDS)
-        yield lesson
-    for session in browser.request.get(server.url("api/sessions")).json():
-        browser.request.delete(server.url(f"api/sessions/{session['id']}"))
+def browsing(server: Server) -> Iterator[Browser]:
+    """Opens JupyterLab in this machine's Chromium; in CI there must be one."""
+    path = chromium.find()
+    assert path, "CI has no Chromium: the browser test must run there"
+    expect.set_options(timeout=20 * SECONDS)
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=path, args=FLAGS) as chrome,
+        chrome.new_page(viewport={"width": 1300, "height": 1000}) as page,
+    ):
+        seen = Seen(page)
+        page.goto(server.url("lab"))
+        expect(page.locator(".jp-Launcher")).to_be_visible(timeout=60 * SECONDS)
+        yield Browser(page, seen, server)

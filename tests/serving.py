@@ -50,6 +50,7 @@ def serving(folder: Path) -> Iterator[Server]:
             *(sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"),
             *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={server.port}"),
             f"--ServerApp.root_dir={server.lessons}",
+            "--LabApp.expose_app_in_browser=True",  # as window.jupyterapp
         ],
         env={
             **os.environ,

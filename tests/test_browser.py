@@ -13,9 +13,9 @@ from collections.abc import Iterator
 
 import chromium
 import pytest
-from browser import Lesson, browsing, opened
-from playwright.sync_api import BrowserContext, expect
-from serving import Server, serving
+from browser import Browser, Lesson, browsing
+from playwright.sync_api import expect
+from serving import serving
 
 from kmslab.command import refresh
 
@@ -41,23 +41,19 @@ STEPPERS = {  # where it is made, the step that a later cell moved it to, and st
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("jupyter lab")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[BrowserContext]:
-    with browsing() as browser:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser that shows a JupyterLab of its own."""
+    with (
+        serving(tmp_path_factory.mktemp("jupyter lab")) as server,
+        browsing(server) as browser,
+    ):
         yield browser
 
 
 @pytest.fixture(scope="module", params=[path.stem for path in refresh.lessons()])
-def unrun(
-    server: Server, browser: BrowserContext, request: pytest.FixtureRequest
-) -> Iterator[Lesson]:
+def unrun(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Lesson]:
     """A lesson, opened and not run."""
-    with opened(server, browser, request.param) as lesson:
+    with browser.lesson(request.param) as lesson:
         yield lesson
 
 

@@ -276,6 +276,7 @@ def test_records_that_stay_busy_are_an_internal_error_where_aws_has_no_other(
         raise StoreBusy("database is locked")
 
     parameters = prepare(checked, operation)
-    monkeypatch.setattr(checked.lab._rooms.store, "write", busy)
+    for name in ("write", "append"):
+        monkeypatch.setattr(checked.lab._rooms.store, name, busy)
     with refused("KMSInternalException", "database is locked"):
         checked.call(operation, parameters)

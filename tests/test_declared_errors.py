@@ -148,7 +148,8 @@ def _broken_records(world: World, patch: pytest.MonkeyPatch, operation: str) -> 
     def full(*_: object) -> int:
         raise StoreError("database or disk is full")
 
-    patch.setattr(world.lab._rooms.store, "write", full)
+    for name in ("write", "append"):
+        patch.setattr(world.lab._rooms.store, name, full)
     world.call(operation, parameters)
 
 

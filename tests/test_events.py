@@ -320,7 +320,7 @@ def test_a_replica_that_is_ready_is_a_call_of_the_service_itself(world: World) -
     world.kms.list_keys()
     event = _last(world, "SynchronizeMultiRegionKey")
     (resource,) = event["resources"]
-    assert resource["ARN"].endswith(key)
+    assert resource["ARN"].endswith(f":{HERE}:{world.lab.account}:key/{key}")  # the primary's
     assert event == event | SERVICE_EVENT | {
         "eventType": "AwsApiCall",
         "responseElements": {"keyId": resource["ARN"]},

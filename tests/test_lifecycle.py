@@ -26,7 +26,6 @@ from actor import (
     CONTEXT,
     PLAINTEXT,
     START,
-    STEPS,
     Kms,
     freeze,
     perform,
@@ -37,21 +36,22 @@ from expect import files, start
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from life import EXISTING, NEW, USABLE, Action, Model
+from life import DAY, EXISTING, NEW, USABLE, Action, Model
 
 from kmslab import Lab
 from kmslab.errors import AwsError
 
 REGIONS = ("us-east-1", "eu-central-1", "ap-south-1")
 LIVES = int(os.environ.get("KMSLAB_LIVES", "0"))
-MOST_KEYS, MOST_BLOBS, MOST_REOPENED, MOST_KILLS = 4, 8, 2, 2
+MOST_KEYS, MOST_BLOBS, MOST_REOPENED, MOST_KILLS = 6, 8, 2, 2
 
+SECONDS = (6.0, 31.0, 1_500.0, 8 * DAY, 8 * DAY, 31 * DAY, 91 * DAY, 401 * DAY)
 ELSEWHERE = 11
 keys, places = st.integers(0, MOST_KEYS - 1), st.integers(0, ELSEWHERE)
 kinds = st.sampled_from(("plain", "shared", "shared", "external", "shared external"))
 no_action = st.sampled_from(
     (
-        *("use", "use", "enable", "enable", "disable", "cancel", "cancel"),
+        *("use", "use", "enable", "enable", "disable", "disable", "cancel", "cancel"),
         *("disable_rotation", "rotate_on_demand", "rotate_on_demand"),
     )
 )
@@ -108,10 +108,19 @@ class Life(RuleBasedStateMachine):
 
     # What happens
 
-    @initialize(kind=kinds)
-    def first(self, kind: str) -> None:
-        """There is a key from the start."""
-        self._do(Action("create", more={"kind": kind, "region": REGIONS[0]}))
+    @initialize(days=st.sampled_from((90, 400)), spread=st.booleans())
+    def begin(self, days: int, spread: bool) -> None:
+        """A key of each kind: one that rotates, one in two Regions, two with imported material."""
+        for kind in ("plain", "shared", "external", "shared external"):
+            self._do(Action("create", more={"kind": kind, "region": REGIONS[0]}))
+        for number in (0, 1):
+            self._do(Action("enable_rotation", number, REGIONS[0], {"days": days}))
+        for number in (2, 3):
+            more = {"label": "a", "kind": None, "expires": None}
+            self._do(Action("bring", number, REGIONS[0], more))
+        for number in (1, 3) if spread else (1,):
+            self._do(Action("replicate", number, REGIONS[0], {"to": REGIONS[1]}))
+        self.advance(6.0)
 
     @precondition(lambda self: len(self.model.sets) < MOST_KEYS)
     @rule(kind=kinds, region=st.sampled_from((REGIONS[0], REGIONS[2])))
@@ -134,22 +143,44 @@ class Life(RuleBasedStateMachine):
         """EnableKeyRotation."""
         self._do(self._action("enable_rotation", key, place, days=days))
 
-    @rule(
-        name=st.sampled_from(("replicate", "replicate", "move")),
-        key=keys,
-        place=places,
-        to=st.sampled_from(REGIONS),
-    )
-    def spread(self, name: str, key: int, place: int, to: str) -> None:
-        """ReplicateKey or UpdatePrimaryRegion."""
-        self._do(self._action(name, key, place, to=to))
+    @rule(key=keys, place=places, to=st.sampled_from(REGIONS))
+    def replicate(self, key: int, place: int, to: str) -> None:
+        """ReplicateKey."""
+        self._do(self._action("replicate", key, place, to=to))
+
+    @rule(key=keys, place=places, to=places)
+    def move(self, key: int, place: int, to: int) -> None:
+        """UpdatePrimaryRegion, mostly to a Region that has a replica."""
+        action = self._action("move", key, place)
+        others = sorted({*self.model.sets[action.key].copies} - {action.region})
+        action.more["to"] = others[to % len(others)] if others and to != ELSEWHERE else REGIONS[2]
+        self._do(action)
+
+    @rule(key=keys, place=places, seconds=st.sampled_from((DAY, 91 * DAY, 401 * DAY)))
+    def switch_off_and_on(self, key: int, place: int, seconds: float) -> None:
+        """A key is off for a while: maybe it misses something."""
+        action = self._action("disable", key, place)
+        self._do(action)
+        self.advance(seconds)
+        self._do(Action("enable", action.key, action.region))
+
+    @rule(key=keys, place=places, material=st.booleans(), seconds=st.sampled_from((DAY, 29 * DAY)))
+    def nearly_delete(self, key: int, place: int, material: bool, seconds: float) -> None:
+        """A key waits to be deleted and is kept after all, maybe without its material."""
+        action = self._action("schedule", key, place, days=30)
+        self._do(action)
+        if material:
+            self._do(Action("take_away", action.key, action.region, {"number": None}))
+        self.advance(seconds)
+        self._do(Action("cancel", action.key, action.region))
+        self._do(Action("enable", action.key, action.region))
 
     @rule(
         key=keys,
         place=places,
         label=st.sampled_from(("a", "a", "b", "c")),
         kind=st.sampled_from((None, None, NEW, NEW, EXISTING)),
-        expires=st.sampled_from((None, None, 20 * 86_400.0 + 7)),
+        expires=st.sampled_from((None, None, 20 * DAY + 7)),
     )
     def bring(
         self, key: int, place: int, label: str, kind: str | None, expires: float | None
@@ -162,10 +193,11 @@ class Life(RuleBasedStateMachine):
         """DeleteImportedKeyMaterial."""
         self._do(self._action("take_away", key, place, number=number))
 
-    @rule(seconds=st.sampled_from(STEPS))
+    @rule(seconds=st.sampled_from(SECONDS))
     def advance(self, seconds: float) -> None:
-        """Time passes."""
+        """Time passes, and what it brings happens at the next call."""
         self.lab.clock.advance(seconds=seconds)
+        Kms(self.lab, REGIONS[0]).list_keys()
         self.model.now += seconds
         self.model.pass_time()
 
@@ -278,6 +310,18 @@ class Life(RuleBasedStateMachine):
                     disabled = place.state == "Disabled"
                     assert code == ("DisabledException" if disabled else "KMSInvalidStateException")
             assert generation <= keys.current
+
+    @invariant()
+    def no_row_is_left_of_a_key_that_is_gone(self) -> None:
+        """In no table, but what the trail keeps."""
+        living = {(keys.key_id, region) for keys in self.model.sets for region in keys.copies}
+        for table in ("material", "policy", "tag", "alias", "key_grant", "due"):
+            rows = self.lab._rooms.store.rows(f"SELECT key_id, region FROM {table}")
+            assert set(rows) <= living, table
+        rows = self.lab._rooms.store.rows("SELECT key_id FROM rotation")
+        assert {key for (key,) in rows} <= {key for key, _ in living}
+        count = self.lab._rooms.store.row("SELECT sum(keys) FROM key_count")
+        assert count == (len(living),)
 
     @invariant()
     def what_was_deleted_is_gone(self) -> None:

@@ -88,7 +88,8 @@ def test_a_replica_has_the_primarys_id_and_is_creating_for_5_seconds() -> None:
         assert _state(there, key) == "Enabled"
         names = [event["eventName"] for event in lab.trail() if event["awsRegion"] == THERE]
         assert names.count("CreateKey") == 1
-        assert names.count("SynchronizeMultiRegionKey") == 1
+        (event,) = lab.trail().named("SynchronizeMultiRegionKey")
+        assert event["resources"][0]["ARN"] == _arn(lab, HERE, key)
         assert len(lab.trail().named("ReplicateKey")) == 1
 
 

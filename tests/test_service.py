@@ -109,14 +109,14 @@ def test_a_call_that_fails_halfway_changes_nothing(
     fresh: Lab, monkeypatch: pytest.MonkeyPatch, table: str
 ) -> None:
     kms = fresh.client("kms")
-    write = fresh._rooms.store.write
+    execute = fresh._rooms.store._execute
 
-    def failing(sql: str, *values: Any) -> int:
+    def failing(sql: str, *values: Any) -> Any:
         if table in sql:
             raise StoreError("the disk is full")
-        return write(sql, *values)
+        return execute(sql, *values)
 
-    monkeypatch.setattr(fresh._rooms.store, "write", failing)
+    monkeypatch.setattr(fresh._rooms.store, "_execute", failing)
     with refused("KMSInternalException", "the disk is full"):
         kms.create_key(Tags=[{"TagKey": "a", "TagValue": "b"}])
     monkeypatch.undo()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,56 @@ def test_threads_do_not_see_each_others_transactions(store: Store) -> None:
         thread.join()
     counts = sorted(int(value) for (value,) in store.rows("SELECT value FROM lab"))
     assert counts == list(range(80))
+
+
+def _account(store: Store) -> str:
+    """What the store knows of a setting."""
+
+    def read() -> str:
+        return str((store.row("SELECT value FROM lab WHERE name = 'account'") or [""])[0])
+
+    return store.known("account", read)
+
+
+def test_what_is_known_is_read_once(store: Store) -> None:
+    made: list[int] = []
+    for _ in range(3):
+        store.catch_up()
+        store.known("x", lambda: made.append(1))
+    assert made == [1]
+    store.append("INSERT INTO key_use VALUES ('x', 1)")
+    store.known("x", lambda: made.append(1))
+    assert made == [1]
+
+
+def test_what_is_known_follows_every_write(store: Store) -> None:
+    assert _account(store) == ""
+    store.write("INSERT INTO lab VALUES ('account', '1')")
+    assert _account(store) == "1"
+    with suppress(ZeroDivisionError), store.transaction():
+        store.write("UPDATE lab SET value = '2'")
+        assert _account(store) == "2"
+        raise ZeroDivisionError
+    assert _account(store) == "1"
+
+
+def test_another_process_write_is_known_after_catching_up(store: Store) -> None:
+    other = Store(store.path)
+    assert _account(store) == ""
+    other.write("INSERT INTO lab VALUES ('account', '1')")
+    store.catch_up()
+    assert _account(store) == "1"
+    other.write("UPDATE lab SET value = '2'")
+    with store.transaction():
+        assert _account(store) == "2"
+    other.close()
+
+
+def test_what_is_known_has_a_bound(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kmslab.store.MOST_KNOWN", 3)
+    for number in range(10):
+        assert store.known(number, lambda number=number: number) == number
+        assert len(store._known) <= 3
 
 
 def test_a_closed_store_says_so(tmp_path: Path) -> None:

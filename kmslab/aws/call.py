@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import boto3
@@ -13,6 +14,7 @@ Output = dict[str, Any]
 USER_AGENT = f"Boto3/{boto3.__version__}"
 
 
+@lru_cache(maxsize=1024)
 def camel(name: str) -> str:
     """A member's name as AWS's messages and CloudTrail write it: keyId for KeyId."""
     return name[0].lower() + name[1:]

@@ -8,11 +8,13 @@ the request is ready to be sent. Whatever a `before-call` handler returns is the
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import botocore.session
 from botocore.awsrequest import AWSResponse
-from botocore.model import OperationModel
+from botocore.model import OperationModel, StructureShape
 from botocore.utils import parse_to_aware_datetime
 
 from kmslab.aws.call import Call, Parameters, Principal, Service
@@ -86,17 +88,22 @@ def _plain(parameters: Parameters, model: OperationModel) -> Parameters:
 
     boto3 takes text and bytearray for bytes, and text, numbers and naive datetimes for a time.
     """
-    if model.input_shape is None:
+    shape = model.input_shape
+    if shape is None:
         return {}
     plain = dict(parameters)
-    for name, shape in model.input_shape.members.items():
-        if parameters.get(name) is None:
-            continue
-        if shape.type_name == "blob":
-            plain[name] = _bytes(parameters[name])
-        elif shape.type_name == "timestamp":
-            plain[name] = parse_to_aware_datetime(parameters[name])
+    for name, convert in _conversions(shape).items():
+        if plain.get(name) is not None:
+            plain[name] = convert(plain[name])
     return plain
+
+
+@cache
+def _conversions(shape: StructureShape) -> dict[str, Callable[[Any], Any]]:
+    """The members of a request that boto3 takes in several forms."""
+    kinds = {"blob": _bytes, "timestamp": parse_to_aware_datetime}
+    types = {name: member.type_name for name, member in shape.members.items()}
+    return {name: kinds[kind] for name, kind in types.items() if kind in kinds}
 
 
 def _bytes(value: str | bytes | bytearray) -> bytes:

@@ -12,8 +12,9 @@ Wording from recorded answers of AWS; the value of a secret or a blob is never r
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from botocore.model import OperationModel, Shape
@@ -21,70 +22,91 @@ from botocore.model import OperationModel, Shape
 from kmslab.aws.call import Parameters, camel
 from kmslab.errors import AwsError
 
-_LENGTHS = ("string", "blob", "list", "map")
-_NUMBERS = ("integer", "long", "float", "double")
+_MEASURES = {
+    **dict.fromkeys(("string", "blob", "list", "map"), "length"),
+    **dict.fromkeys(("integer", "long", "float", "double"), "value"),
+}
+_ENDLESS = float("inf")
 
 
 def validate(operation: OperationModel, parameters: Parameters) -> None:
     """Raises ValidationException with every constraint that the request fails."""
     shape = operation.input_shape
-    failures = list(_structure(shape, parameters, "")) if shape is not None else []
+    failures = list(_structure(_rules(shape), parameters, "")) if shape is not None else []
     if failures:
         count = f"{len(failures)} validation error{'s' if len(failures) > 1 else ''}"
         raise AwsError("ValidationException", f"{count} detected: {'; '.join(failures)}")
 
 
-def _structure(shape: Shape, value: Any, path: str) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What the model says of a shape, read once: botocore looks it up at each question."""
+
+    kind: str
+    is_hidden: bool
+    measure: str  # "length" or "value", which lies between least and most; else empty
+    least: float
+    most: float
+    enum: tuple[str, ...]
+    pattern: re.Pattern[str] | None
+    required: tuple[str, ...]
+    members: Mapping[str, Shape]
+    each: Shape | None  # of a list's members, or of a map's values
+
+
+@cache
+def _rules(shape: Shape) -> _Rules:
+    rules, kind = shape.metadata, shape.type_name
+    is_structure, pattern = kind == "structure", rules.get("pattern")
+    return _Rules(
+        kind=kind,
+        is_hidden=kind == "blob" or bool(rules.get("sensitive")),
+        measure=_MEASURES.get(kind, ""),
+        least=rules.get("min", -_ENDLESS),
+        most=rules.get("max", _ENDLESS),
+        enum=tuple(rules.get("enum", ())),
+        pattern=re.compile(pattern, re.ASCII) if pattern else None,
+        required=tuple(shape.required_members) if is_structure else (),
+        members=shape.members if is_structure else {},
+        each=shape.member if kind == "list" else shape.value if kind == "map" else None,
+    )
+
+
+def _structure(rules: _Rules, value: Any, path: str) -> Iterator[str]:
     prefix = f"{path}." if path else ""
-    for name in shape.required_members:
+    for name in rules.required:
         if value.get(name) is None:
             yield _failure("Value null", prefix + camel(name), "Member must not be null")
     for name, member in value.items():
-        known = shape.members.get(name)
+        known = rules.members.get(name)
         if known is not None and member is not None:
-            yield from _check(known, member, prefix + camel(name))
+            yield from _check(_rules(known), member, prefix + camel(name))
 
 
-def _check(shape: Shape, value: Any, path: str) -> Iterator[str]:
-    yield from (_failure(_shown(shape, value), path, each) for each in _broken(shape, value))
-    if shape.type_name == "structure":
-        yield from _structure(shape, value, path)
-    elif shape.type_name == "list":
-        for number, member in enumerate(value, start=1):
-            yield from _check(shape.member, member, f"{path}.{number}.member")
-    elif shape.type_name == "map":
-        for key, member in value.items():
-            yield from _check(shape.value, member, f"{path}.{key}.member")
+def _check(rules: _Rules, value: Any, path: str) -> Iterator[str]:
+    if rules.measure:
+        for constraint in _broken(rules, value):
+            yield _failure("Value" if rules.is_hidden else f"Value '{value}'", path, constraint)
+    if rules.kind == "structure":
+        yield from _structure(rules, value, path)
+    elif rules.each is not None:
+        each = _rules(rules.each)
+        for name, member in value.items() if rules.kind == "map" else enumerate(value, start=1):
+            yield from _check(each, member, f"{path}.{name}.member")
 
 
-def _broken(shape: Shape, value: Any) -> Iterator[str]:
-    """The constraints of the shape that the value fails, as AWS words them."""
-    rules = shape.metadata
-    if shape.type_name in _LENGTHS:
-        size, measure = len(value), "length"
-    elif shape.type_name in _NUMBERS:
-        size, measure = value, "value"
-    else:
-        return
-    if size < rules.get("min", size):
-        yield f"Member must have {measure} greater than or equal to {rules['min']}"
-    if size > rules.get("max", size):
-        yield f"Member must have {measure} less than or equal to {rules['max']}"
-    if "enum" in rules and value not in rules["enum"]:
-        yield f"Member must satisfy enum value set: [{', '.join(rules['enum'])}]"
-    if "pattern" in rules and not _pattern(rules["pattern"]).fullmatch(value):
-        yield f"Member must satisfy regular expression pattern: {rules['pattern']}"
-
-
-def _shown(shape: Shape, value: Any) -> str:
-    hidden = shape.type_name == "blob" or shape.metadata.get("sensitive")
-    return "Value" if hidden else f"Value '{value}'"
+def _broken(rules: _Rules, value: Any) -> Iterator[str]:
+    """The constraints that the value fails, as AWS words them."""
+    size = len(value) if rules.measure == "length" else value
+    if size < rules.least:
+        yield f"Member must have {rules.measure} greater than or equal to {rules.least}"
+    if size > rules.most:
+        yield f"Member must have {rules.measure} less than or equal to {rules.most}"
+    if rules.enum and value not in rules.enum:
+        yield f"Member must satisfy enum value set: [{', '.join(rules.enum)}]"
+    if rules.pattern and not rules.pattern.fullmatch(value):
+        yield f"Member must satisfy regular expression pattern: {rules.pattern.pattern}"
 
 
 def _failure(value: str, path: str, constraint: str) -> str:
     return f"{value} at '{path}' failed to satisfy constraint: {constraint}"
-
-
-@lru_cache
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text, re.ASCII)

@@ -129,10 +129,11 @@ class Recorder:
         # A seeded lab counts events for its ids and its clock: nobody may come in between.
         with nullcontext() if self._settings.seed is None else self._store.transaction():
             request_id = self._settings.new_request_id()
-            self._store.write(
+            self._store.append(
                 "INSERT INTO event (request_id, time, service, operation, region, recipient, "
-                "user_agent, identity, resources, details) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (request_id, self._settings.now() if time is None else time, *row),
+                "user_agent, identity, resources, details) VALUES (?, coalesce(?, ? + "
+                "(SELECT value FROM lab WHERE name = 'offset')), ?, ?, ?, ?, ?, ?, ?, ?)",
+                (request_id, time, self._settings.unmoved(), *row),
             )
         return request_id
 

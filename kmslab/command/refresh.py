@@ -79,10 +79,16 @@ def normalise(notebook: Any) -> Any:
 
 
 def hide_answers(notebook: Any) -> None:
-    """Folds the output of each cell that follows a prediction; running the cell unfolds it."""
+    """Folds the output of each cell that follows a prediction; running the cell unfolds it.
+
+    JupyterLab shows the first line of a folded output, which would be the answer: so an output
+    without content comes first. (nbval compares contents only, so it never misses one.)
+    """
     for before, cell in pairwise(notebook.cells):
         if cell.cell_type == "code" and PREDICT in before.source:
             cell.metadata.jupyter = nbformat.from_dict({"outputs_hidden": True})
+            if cell.outputs and cell.outputs[0].get("data") != {}:
+                cell.outputs.insert(0, nbformat.v4.new_output("display_data"))
 
 
 def render(notebook: Any) -> str:

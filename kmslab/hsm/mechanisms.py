@@ -11,9 +11,9 @@ from typing import Any
 
 import pkcs11
 from asn1crypto.algos import DigestAlgorithm, DigestInfo
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from pkcs11 import MGF, Attribute, KeyType, Mechanism
 from pkcs11.mechanisms import KDF
-from pkcs11.util.ec import encode_ecdsa_signature
 
 from kmslab.hsm.attributes import BACKING_KEY
 from kmslab.hsm.kinds import Kind
@@ -41,7 +41,9 @@ def sign_pss(key: Any, digest_name: str, digest: bytes) -> bytes:
 
 def sign_ecdsa(key: Any, digest: bytes) -> bytes:
     """ECDSA (FIPS 186-5) of a digest, in DER as X9.62 has it."""
-    return encode_ecdsa_signature(key.sign(digest, mechanism=Mechanism.ECDSA))
+    raw = key.sign(digest, mechanism=Mechanism.ECDSA)  # r and s, each as long as the curve's order
+    r, s = (int.from_bytes(half) for half in (raw[: len(raw) // 2], raw[len(raw) // 2 :]))
+    return encode_dss_signature(r, s)
 
 
 def sign_ed25519(key: Any, message: bytes) -> bytes:

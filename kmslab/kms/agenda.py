@@ -42,12 +42,19 @@ def cancel(rooms: Rooms, key: Key, kind: Kind, detail: str | None = None) -> Non
     )
 
 
-def outlook(rooms: Rooms) -> tuple[float | None, int]:
-    """When the first thing is due, and how many deletions of key material there were."""
-    time, deletions = rooms.store.row(
-        "SELECT (SELECT min(time) FROM due), (SELECT value FROM lab WHERE name = 'deletions')"
-    ) or (None, None)
-    return time, int(deletions or 0)
+def outlook(rooms: Rooms) -> tuple[float, float | None, int]:
+    """The lab's time, when the first thing is due, and how many deletions there were."""
+
+    def read() -> tuple[float, float | None, int]:
+        row = rooms.store.row(
+            "SELECT (SELECT value FROM lab WHERE name = 'offset'), (SELECT min(time) FROM due), "
+            "(SELECT value FROM lab WHERE name = 'deletions')"
+        )
+        offset, time, deletions = row or (0, None, None)
+        return float(offset), time, int(deletions or 0)
+
+    offset, time, deletions = rooms.store.known("outlook", read)
+    return rooms.settings.unmoved() + offset, time, deletions
 
 
 def first(rooms: Rooms, until: float) -> Due | None:

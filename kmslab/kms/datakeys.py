@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from kmslab import busy
-from kmslab.aws.call import Output
+from kmslab.aws.call import Call, Output
 from kmslab.errors import AwsError
 from kmslab.kms import algorithms
 from kmslab.kms.cryptography import seal
-from kmslab.kms.request import Request
+from kmslab.kms.request import Request, Rooms
 from kmslab.kms.specs import ENCAPSULATE, SIGN, SPECS
 
 BYTES = {"AES_128": 16, "AES_256": 32}
+
+
+def length(_rooms: Rooms, call: Call) -> int:
+    """How many bytes a data key shall have; the request says it in one of two ways."""
+    spec, number = call.parameters.get("KeySpec"), call.parameters.get("NumberOfBytes")
+    if (spec is None) == (number is None):
+        raise AwsError("ValidationException", "Please specify either number of bytes or key spec.")
+    return int(number or BYTES[str(spec)])
 
 
 def generate_data_key(request: Request) -> Output:
@@ -45,10 +53,7 @@ def generate_random(request: Request) -> Output:
 
 def _new_data_key(request: Request) -> bytes:
     algorithms.check_symmetric(request.key)
-    spec, length = request.get("KeySpec"), request.get("NumberOfBytes")
-    if (spec is None) == (length is None):
-        raise AwsError("ValidationException", "Please specify either number of bytes or key spec.")
-    return request.rooms.fleet.random(length or BYTES[spec])
+    return request.rooms.fleet.random(request.prepared)
 
 
 def _wrapped(request: Request, data_key: bytes) -> Output:

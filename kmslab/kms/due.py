@@ -31,25 +31,25 @@ def happen(rooms: Rooms) -> None:
     So does what needs an HSM while none serves, and what comes after it. Key material that was
     deleted, here or in another process, leaves this process's HSMs too.
     """
-    now = rooms.settings.now()
+    rooms.store.catch_up()
     with suppress(HsmError):
-        while _is_due(rooms, now):
-            due = agenda.first(rooms, now)
-            if due and due.kind == "scrub":
-                _scrub(rooms, due, now)
-            elif due:
-                _happen(rooms, due, now)
+        while due := _first(rooms):
+            if due.kind == "scrub":
+                _scrub(rooms, due)
+            else:
+                _happen(rooms, due)
 
 
-def _is_due(rooms: Rooms, now: float) -> bool:
-    time, deletions = agenda.outlook(rooms)
+def _first(rooms: Rooms) -> Due | None:
+    """What is due first, if anything is."""
+    now, first, deletions = agenda.outlook(rooms)
     rooms.fleet.keep_up(deletions)
-    return time is not None and time <= now
+    return agenda.first(rooms, now) if first is not None and first <= now else None
 
 
-def _happen(rooms: Rooms, due: Due, now: float) -> None:
+def _happen(rooms: Rooms, due: Due) -> None:
     with rooms.store.transaction():
-        if agenda.first(rooms, now) != due:
+        if agenda.first(rooms, due.time) != due:
             return  # another process took it
         agenda.take(rooms, due)
         key = records.find(rooms, due.account, due.region, due.key_id)
@@ -57,8 +57,8 @@ def _happen(rooms: Rooms, due: Due, now: float) -> None:
             _HAPPENINGS[due.kind](rooms, key, due)
 
 
-def _scrub(rooms: Rooms, due: Due, now: float) -> None:
+def _scrub(rooms: Rooms, due: Due) -> None:
     if rooms.store.scrub():
         agenda.take(rooms, due)
     else:
-        agenda.postpone(rooms, due, now + SCRUB_AGAIN_SECONDS)
+        agenda.postpone(rooms, due, rooms.settings.now() + SCRUB_AGAIN_SECONDS)

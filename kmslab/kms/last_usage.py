@@ -12,12 +12,21 @@ _OPERATIONS = (
     *("GenerateDataKeyPairWithoutPlaintext", "GenerateDataKeyWithoutPlaintext", "GenerateMac"),
     *("ReEncrypt", "Sign", "Verify", "VerifyMac", "Encapsulate", "Decapsulate"),
 )
-# Where an event names its key, and which operations it may be of: each look has its index.
-_LOOKS = (
-    ("resources", f"IN {_OPERATIONS}"),
-    ("substr(resources, 1, instr(resources, ' ') - 1)", "= 'ReEncrypt'"),
-    ("substr(resources, instr(resources, ' ') + 1)", "= 'ReEncrypt'"),
-)
+# The last number that was looked at, then what later events say of the keys they used.
+_LOOKED_AT = "coalesce((SELECT value FROM lab WHERE name = 'uses'), 0)"
+_COUNT = f"""
+    INSERT INTO key_use
+    SELECT arn.value, max(number)
+    FROM event, json_each('["' || replace(resources, ' ', '","') || '"]') AS arn
+    WHERE number > {_LOOKED_AT} AND operation IN {_OPERATIONS}
+        AND json_extract(details, '$.errorCode') IS NULL
+    GROUP BY arn.value
+    ON CONFLICT DO UPDATE SET number = excluded.number
+"""
+_NOTE = """
+    INSERT INTO lab SELECT 'uses', coalesce(max(number), 0) FROM event WHERE true
+    ON CONFLICT DO UPDATE SET value = excluded.value
+"""
 
 
 def get_key_last_usage(request: Request) -> Output:
@@ -45,14 +54,16 @@ def get_key_last_usage(request: Request) -> Output:
 
 
 def _last(request: Request) -> tuple[str, float, str] | None:
-    """The newest event that is about the key alone, or about it and ReEncrypt's other key."""
-    looks = " UNION ALL ".join(
-        "SELECT * FROM (SELECT number, operation, time, request_id FROM event "
-        f"WHERE {about} = ? AND operation {which} AND json_extract(details, '$.errorCode') IS NULL "
-        "ORDER BY number DESC LIMIT 1)"
-        for about, which in _LOOKS
-    )
-    return request.rooms.store.row(
-        f"SELECT operation, time, request_id FROM ({looks}) ORDER BY number DESC LIMIT 1",
-        [request.key.arn] * len(_LOOKS),
+    """The newest event that used the key.
+
+    Which one that is gets written down when somebody asks, for all events since it was last asked:
+    an index would be written at each of a million calls.
+    """
+    store = request.rooms.store
+    with store.transaction():
+        store.append(_COUNT)
+        store.append(_NOTE)
+    return store.row(
+        "SELECT operation, time, request_id FROM event JOIN key_use USING (number) WHERE arn = ?",
+        (request.key.arn,),
     )

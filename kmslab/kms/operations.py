@@ -41,7 +41,7 @@ class Operation:
     perform: Perform
     find: Finder = finding.no_key
     changes: bool = False  # writes records: it runs in a transaction
-    prepare: Callable[[Rooms, Call], Any] | None = None  # slow work before that transaction
+    prepare: Callable[[Rooms, Call], Any] | None = None  # before the keys are found
     usage: str = ""  # the key usage that it needs, if any
     origin: str = ""  # the origin that it needs, if any
     not_yet: tuple[str, ...] = ()  # parameters that this kmslab does not answer yet
@@ -57,6 +57,11 @@ def _using(
     usage: str, perform: Perform, find: Finder = _KEY_NAME, not_yet: tuple[str, ...] = ()
 ) -> Operation:
     return Operation(perform, find, usage=usage, not_yet=not_yet)
+
+
+def _making(perform: Perform, not_yet: tuple[str, ...] = ()) -> Operation:
+    """A data key: how long it shall be is asked before anything else."""
+    return Operation(perform, _KEY_NAME, prepare=datakeys.length, usage=ENCRYPT, not_yet=not_yet)
 
 
 def _changing(perform: Perform, find: Finder = _KEY_ID, origin: str = "") -> Operation:
@@ -114,10 +119,8 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             ENCRYPT, cryptography.decrypt, by_ciphertext("KeyId", "EncryptionAlgorithm"), _ENCLAVE
         ),
         "ReEncrypt": _using(ENCRYPT, cryptography.re_encrypt, finding.source_and_destination),
-        "GenerateDataKey": _using(ENCRYPT, datakeys.generate_data_key, not_yet=_ENCLAVE),
-        "GenerateDataKeyWithoutPlaintext": _using(
-            ENCRYPT, datakeys.generate_data_key_without_plaintext
-        ),
+        "GenerateDataKey": _making(datakeys.generate_data_key, not_yet=_ENCLAVE),
+        "GenerateDataKeyWithoutPlaintext": _making(datakeys.generate_data_key_without_plaintext),
         "GenerateDataKeyPair": _using(ENCRYPT, datakeys.generate_data_key_pair, not_yet=_ENCLAVE),
         "GenerateDataKeyPairWithoutPlaintext": _using(
             ENCRYPT, datakeys.generate_data_key_pair_without_plaintext

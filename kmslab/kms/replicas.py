@@ -96,7 +96,8 @@ def settle_when_due(rooms: Rooms, key: Key, due: Due) -> None:
     if key.state in (states.CREATING, states.UPDATING):
         records.change(rooms, key, state=due.detail)
     if key.state == states.CREATING:
-        rooms.recorder.happened(key.arn, "SynchronizeMultiRegionKey", due.time)
+        primary = replace(key, region=key.primary_region)  # the event names no replica
+        rooms.recorder.happened(primary.arn, "SynchronizeMultiRegionKey", due.time)
 
 
 def _check(rooms: Rooms, primary: Key, region: str) -> None:

@@ -151,24 +151,24 @@ def _rotate(rooms: Rooms, key: Key, time: float, how: str) -> None:
         return
     made = None if waiting else rooms.fleet.generate(key.usage.kind)
     new_id = waiting.material_id if waiting else rooms.settings.new_material_id()
-    for each in records.related(rooms, key):
+    related = records.related(rooms, key)
+    for each in related:
         material.change(rooms, each, each.material_id, state=material.NON_CURRENT)
         if made:
             number = len(material.of(rooms, each)) + 1
             material.add(rooms, each, Material(new_id, number, made.token, None, material.CURRENT))
         material.change(rooms, each, new_id, state=material.CURRENT, rotated=time, rotation=how)
         records.change(rooms, each, material_id=new_id)
-        details = {
-            "keyId": key.key_id,
-            "rotationType": how,
-            "keyOrigin": key.origin,
-            "previousKeyMaterialId": key.material_id,
-            "currentKeyMaterialId": new_id,
-        }
-        if each.region == key.region:
-            rooms.recorder.happened(each.arn, "RotateKey", time, details)
-        else:
-            rooms.recorder.happened(each.arn, "SynchronizeMultiRegionKey", time)
+    details = {
+        "keyId": key.key_id,
+        "rotationType": how,
+        "keyOrigin": key.origin,
+        "previousKeyMaterialId": key.material_id,
+        "currentKeyMaterialId": new_id,
+    }
+    rooms.recorder.happened(key.arn, "RotateKey", time, details)
+    if len(related) > 1:
+        rooms.recorder.happened(key.arn, "SynchronizeMultiRegionKey", time)
 
 
 def _waiting(rooms: Rooms, key: Key) -> Material | None:

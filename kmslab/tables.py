@@ -1,0 +1,109 @@
+"""The tables of the lab's records, and how an older lab gets the newest ones.
+
+    lab        the account, the clock, the seed             one row a setting
+    kms_key    a KMS key and its state                      one row a key and Region
+    key_count  how many customer managed keys there are     one row an account and Region
+    material   one generation of its material, as a token   one row a rotation
+    rotation   when its material is replaced                one row a key that was ever rotated
+    policy     its key policy
+    tag        a tag of a key
+    alias      a name for a key
+    key_grant  a grant on a key
+    due        what time will bring: rotation, deletion …   one row an event to come
+    event      what is kept of a call for CloudTrail        one row a call
+    key_use    the last event that used a key               one row a key, written when asked for
+
+Key material is in them only as exported key tokens, which nothing but an HSM of the lab opens.
+"""
+
+# Entry n brings a store from version n to n + 1; a released entry never changes.
+MIGRATIONS = (
+    """
+    CREATE TABLE lab (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE kms_key (
+        account TEXT NOT NULL, region TEXT NOT NULL, key_id TEXT NOT NULL,
+        created REAL NOT NULL, description TEXT NOT NULL, state TEXT NOT NULL,
+        material_id TEXT NOT NULL,
+        PRIMARY KEY (account, region, key_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE backing_key (
+        material_id TEXT PRIMARY KEY, key_id TEXT NOT NULL, token BLOB NOT NULL,
+        created REAL NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE alias (
+        account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, key_id TEXT NOT NULL,
+        created REAL NOT NULL, updated REAL NOT NULL,
+        PRIMARY KEY (account, region, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX alias_of_key ON alias (account, region, key_id, name);
+    CREATE TABLE event (
+        number INTEGER PRIMARY KEY, request_id TEXT NOT NULL, time REAL NOT NULL,
+        service TEXT NOT NULL, operation TEXT NOT NULL, region TEXT NOT NULL,
+        recipient TEXT NOT NULL, user_agent TEXT NOT NULL, identity TEXT NOT NULL,
+        resources TEXT NOT NULL, details TEXT NOT NULL
+    ) STRICT;
+    """,
+    """
+    ALTER TABLE kms_key ADD COLUMN spec TEXT NOT NULL DEFAULT 'SYMMETRIC_DEFAULT';
+    ALTER TABLE kms_key ADD COLUMN usage TEXT NOT NULL DEFAULT 'ENCRYPT_DECRYPT';
+    ALTER TABLE kms_key ADD COLUMN origin TEXT NOT NULL DEFAULT 'AWS_KMS';
+    ALTER TABLE kms_key ADD COLUMN manager TEXT NOT NULL DEFAULT 'CUSTOMER';
+    ALTER TABLE kms_key ADD COLUMN primary_region TEXT NOT NULL DEFAULT '';
+    ALTER TABLE kms_key ADD COLUMN deletion REAL;
+    ALTER TABLE kms_key ADD COLUMN window INTEGER;
+    CREATE TABLE material (
+        account TEXT NOT NULL, region TEXT NOT NULL, key_id TEXT NOT NULL,
+        material_id TEXT NOT NULL, number INTEGER NOT NULL, token BLOB, public BLOB,
+        state TEXT NOT NULL, rotated REAL, rotation TEXT, description TEXT, expires REAL,
+        PRIMARY KEY (account, region, key_id, material_id)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO material (account, region, key_id, material_id, number, token, state)
+        SELECT account, region, key_id, b.material_id, 1, token, 'CURRENT'
+        FROM backing_key AS b JOIN kms_key USING (key_id);
+    DROP TABLE backing_key;
+    CREATE TABLE key_count (
+        account TEXT NOT NULL, region TEXT NOT NULL, keys INTEGER NOT NULL,
+        PRIMARY KEY (account, region)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO key_count SELECT account, region, count(*) FROM kms_key GROUP BY account, region;
+    CREATE INDEX related_key ON kms_key (account, key_id);
+    CREATE TABLE policy (
+        account TEXT NOT NULL, region TEXT NOT NULL, key_id TEXT NOT NULL, document TEXT NOT NULL,
+        PRIMARY KEY (account, region, key_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE tag (
+        account TEXT NOT NULL, region TEXT NOT NULL, key_id TEXT NOT NULL,
+        name TEXT NOT NULL, value TEXT NOT NULL,
+        PRIMARY KEY (account, region, key_id, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE rotation (
+        account TEXT NOT NULL, key_id TEXT NOT NULL, days INTEGER, next REAL, on_demand REAL,
+        PRIMARY KEY (account, key_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE key_grant (
+        account TEXT NOT NULL, region TEXT NOT NULL, key_id TEXT NOT NULL, grant_id TEXT NOT NULL,
+        created REAL NOT NULL, retiring TEXT NOT NULL, details TEXT NOT NULL,
+        PRIMARY KEY (account, region, key_id, grant_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX grant_to_retire ON key_grant (account, region, retiring, grant_id);
+    CREATE TABLE due (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, time REAL NOT NULL, kind TEXT NOT NULL,
+        account TEXT NOT NULL, region TEXT NOT NULL, key_id TEXT NOT NULL, detail TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX due_first ON due (time, number);
+    CREATE INDEX due_of_key ON due (key_id, region);
+    CREATE INDEX event_of_key ON event (resources, number);
+    CREATE INDEX re_encrypted_from ON event (
+        substr(resources, 1, instr(resources, ' ') - 1), number
+    ) WHERE operation = 'ReEncrypt';
+    CREATE INDEX re_encrypted_to ON event (
+        substr(resources, instr(resources, ' ') + 1), number
+    ) WHERE operation = 'ReEncrypt'
+    """,
+    """
+    DROP INDEX event_of_key;
+    DROP INDEX re_encrypted_from;
+    DROP INDEX re_encrypted_to;
+    CREATE TABLE key_use (arn TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID
+    """,
+)
