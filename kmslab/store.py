@@ -58,17 +58,21 @@ class Store:
         """The first row of a query, or None."""
         return next(iter(self.rows(sql, values)), None)
 
-    def known(self, name: Hashable, make: Callable[[], Made]) -> Made:
-        """What `make` reads out of the records, remembered under a name until they change.
+    def known(
+        self, sql: str, values: tuple[Hashable, ...], make: Callable[..., Made]
+    ) -> Made | None:
+        """What `make` makes of the columns of a query's first row, or None where there is no row.
 
-        Another process's change is seen after the next `catch_up`, with which every call begins.
+        It is remembered until the records change; another process's change is seen after the next
+        `catch_up`, with which every call begins.
         """
         with self._lock:
-            if name not in self._known:
+            if (sql, values) not in self._known:
                 if len(self._known) >= MOST_KNOWN:
                     self._known.clear()
-                self._known[name] = make()
-            made: Made = self._known[name]
+                row = self.row(sql, values)
+                self._known[sql, values] = None if row is None else make(*row)
+            made: Made | None = self._known[sql, values]
             return made
 
     def catch_up(self) -> None:
@@ -86,7 +90,7 @@ class Store:
             return self._execute(sql, values)[1]
 
     def append(self, sql: str, values: Sequence[Any] = ()) -> None:
-        """Writes what nobody remembers: one more event."""
+        """Writes what nobody remembers, such as one more event."""
         self._execute(sql, values)
 
     def scrub(self) -> bool:
@@ -108,9 +112,9 @@ class Store:
         with self._lock:
             if self._depth == 0:
                 self._execute("BEGIN IMMEDIATE")
-                self.catch_up()
             self._depth += 1
             try:
+                self.catch_up()
                 yield
             except BaseException:
                 self._depth -= 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+import weakref
 from pathlib import Path
 
 import boto3
@@ -137,3 +139,15 @@ def test_a_lab_does_not_touch_boto3s_own_default_session(
     other = boto3.Session("AKIAOTHER", "secret", region_name="us-east-1")
     handlers = other._session.get_component("event_emitter")
     assert "kmslab" not in json.dumps(str(vars(handlers)))
+
+
+def test_what_a_client_knew_goes_with_its_lab() -> None:
+    """A model of KMS takes megabytes; a notebook may make many labs."""
+    with Lab() as lab:
+        kms = lab.client("kms")
+        kms.list_keys()
+        shape = weakref.ref(kms.meta.service_model.operation_model("ListKeys").input_shape)
+        assert shape() is not None
+    del kms, lab
+    gc.collect()
+    assert shape() is None

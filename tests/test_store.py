@@ -106,21 +106,17 @@ def test_threads_do_not_see_each_others_transactions(store: Store) -> None:
 
 def _account(store: Store) -> str:
     """What the store knows of a setting."""
-
-    def read() -> str:
-        return str((store.row("SELECT value FROM lab WHERE name = 'account'") or [""])[0])
-
-    return store.known("account", read)
+    return store.known("SELECT value FROM lab WHERE name = 'account'", (), str) or ""
 
 
 def test_what_is_known_is_read_once(store: Store) -> None:
     made: list[int] = []
     for _ in range(3):
         store.catch_up()
-        store.known("x", lambda: made.append(1))
+        store.known("SELECT 1", (), made.append)
     assert made == [1]
     store.append("INSERT INTO key_use VALUES ('x', 1)")
-    store.known("x", lambda: made.append(1))
+    store.known("SELECT 1", (), made.append)
     assert made == [1]
 
 
@@ -150,7 +146,7 @@ def test_another_process_write_is_known_after_catching_up(store: Store) -> None:
 def test_what_is_known_has_a_bound(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kmslab.store.MOST_KNOWN", 3)
     for number in range(10):
-        assert store.known(number, lambda number=number: number) == number
+        assert store.known("SELECT ?", (number,), int) == number
         assert len(store._known) <= 3
 
 

@@ -9,7 +9,6 @@ the request is ready to be sent. Whatever a `before-call` handler returns is the
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import botocore.session
@@ -18,6 +17,7 @@ from botocore.model import OperationModel, StructureShape
 from botocore.utils import parse_to_aware_datetime
 
 from kmslab.aws.call import Call, Parameters, Principal, Service
+from kmslab.aws.shapes import once_a_shape
 from kmslab.errors import AwsError
 
 _KEPT = "kmslab_parameters"  # where the parameters wait between the two events
@@ -98,7 +98,7 @@ def _plain(parameters: Parameters, model: OperationModel) -> Parameters:
     return plain
 
 
-@cache
+@once_a_shape
 def _conversions(shape: StructureShape) -> dict[str, Callable[[Any], Any]]:
     """The members of a request that boto3 takes in several forms."""
     kinds = {"blob": _bytes, "timestamp": parse_to_aware_datetime}

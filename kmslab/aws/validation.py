@@ -14,12 +14,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from botocore.model import OperationModel, Shape
 
 from kmslab.aws.call import Parameters, camel
+from kmslab.aws.shapes import once_a_shape
 from kmslab.errors import AwsError
 
 _MEASURES = {
@@ -54,7 +54,7 @@ class _Rules:
     each: Shape | None  # of a list's members, or of a map's values
 
 
-@cache
+@once_a_shape
 def _rules(shape: Shape) -> _Rules:
     rules, kind = shape.metadata, shape.type_name
     is_structure, pattern = kind == "structure", rules.get("pattern")

@@ -44,16 +44,12 @@ def cancel(rooms: Rooms, key: Key, kind: Kind, detail: str | None = None) -> Non
 
 def outlook(rooms: Rooms) -> tuple[float, float | None, int]:
     """The lab's time, when the first thing is due, and how many deletions there were."""
-
-    def read() -> tuple[float, float | None, int]:
-        row = rooms.store.row(
-            "SELECT (SELECT value FROM lab WHERE name = 'offset'), (SELECT min(time) FROM due), "
-            "(SELECT value FROM lab WHERE name = 'deletions')"
-        )
-        offset, time, deletions = row or (0, None, None)
-        return float(offset), time, int(deletions or 0)
-
-    offset, time, deletions = rooms.store.known("outlook", read)
+    offset, time, deletions = rooms.store.known(
+        "SELECT (SELECT value FROM lab WHERE name = 'offset'), (SELECT min(time) FROM due), "
+        "(SELECT value FROM lab WHERE name = 'deletions')",
+        (),
+        lambda offset, time, deletions: (float(offset), time, int(deletions or 0)),
+    ) or (0.0, None, 0)
     return rooms.settings.unmoved() + offset, time, deletions
 
 

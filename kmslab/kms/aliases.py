@@ -103,15 +103,11 @@ def add(rooms: Rooms, call: Call, name: str, key: Key) -> None:
 
 def find(rooms: Rooms, call: Call, name: str) -> Alias | None:
     """The alias with this name in the caller's account and Region, or None."""
-    names = call.account, call.region, name
-
-    def read() -> Alias | None:
-        row = rooms.store.row(
-            f"SELECT {_COLUMNS} FROM alias WHERE account = ? AND region = ? AND name = ?", names
-        )
-        return Alias(*row) if row else None
-
-    return rooms.store.known(("alias", *names), read)
+    return rooms.store.known(
+        f"SELECT {_COLUMNS} FROM alias WHERE account = ? AND region = ? AND name = ?",
+        (call.account, call.region, name),
+        Alias,
+    )
 
 
 def check_prefix(name: str) -> None:

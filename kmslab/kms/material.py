@@ -69,15 +69,11 @@ def of(rooms: Rooms, key: Key) -> list[Material]:
 
 def token(rooms: Rooms, key: Key, material_id: str) -> bytes | None:
     """The exported key token of one generation, or None where it isn't there."""
-    names = *_names(key), material_id
-
-    def read() -> bytes | None:
-        row = rooms.store.row(
-            f"SELECT token FROM material WHERE {_OF_KEY} AND material_id = ?", names
-        )
-        return row[0] if row else None
-
-    return rooms.store.known(("token", *names), read)
+    return rooms.store.known(
+        f"SELECT token FROM material WHERE {_OF_KEY} AND material_id = ?",
+        (*_names(key), material_id),
+        lambda token: token,
+    )
 
 
 def current(rooms: Rooms, key: Key) -> bytes:

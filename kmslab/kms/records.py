@@ -51,16 +51,11 @@ def change(rooms: Rooms, key: Key, **values: Any) -> None:
 
 def find(rooms: Rooms, account: str, region: str, key_id: str) -> Key | None:
     """The key with this id in an account and Region, or None."""
-    names = account, region, key_id
-
-    def read() -> Key | None:
-        row = rooms.store.row(
-            f"SELECT {_COLUMNS} FROM kms_key WHERE account = ? AND region = ? AND key_id = ?",
-            names,
-        )
-        return Key(*row) if row else None
-
-    return rooms.store.known(("key", *names), read)
+    return rooms.store.known(
+        f"SELECT {_COLUMNS} FROM kms_key WHERE account = ? AND region = ? AND key_id = ?",
+        (account, region, key_id),
+        Key,
+    )
 
 
 def related(rooms: Rooms, key: Key) -> list[Key]:
