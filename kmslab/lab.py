@@ -12,7 +12,8 @@ import boto3
 from botocore.model import ServiceModel
 
 from kmslab.aws import regions
-from kmslab.aws.call import Call, Principal, Service
+from kmslab.aws.call import Call, Service
+from kmslab.aws.principal import Principal
 from kmslab.aws.session import loader, session
 from kmslab.clock import Clock
 from kmslab.cloudtrail.recorder import Recorder
@@ -164,4 +165,4 @@ def _rooms(folder: Path, seed: int | None) -> Rooms:
 def _admin(account: str) -> Principal:
     """The account's first user; its ids are made from the account's number."""
     tail = hashlib.sha256(account.encode()).hexdigest()[:16].upper()
-    return Principal(account, "admin", f"AIDA{tail}", f"AKIA{tail}")
+    return Principal(account, "user", "admin", f"AIDA{tail}", f"AKIA{tail}")

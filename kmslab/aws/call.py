@@ -9,6 +9,8 @@ from typing import Any
 
 import boto3
 
+from kmslab.aws.principal import Principal
+
 Parameters = Mapping[str, Any]
 Output = dict[str, Any]
 USER_AGENT = f"Boto3/{boto3.__version__}"
@@ -21,18 +23,26 @@ def camel(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Principal:
-    """Who calls: an IAM user of an account."""
+class Endpoint:
+    """A VPC endpoint: a door of a network of one's own, with a policy of who may pass it."""
 
-    account: str
-    name: str
-    user_id: str  # as in AIDA…
-    access_key_id: str  # as in AKIA…; names a key pair, and is no secret
+    endpoint_id: str  # as in vpce-…
+    policy: str  # a document
 
-    @property
-    def arn(self) -> str:
-        """The caller's ARN, as error messages and CloudTrail show it."""
-        return f"arn:aws:iam::{self.account}:user/{self.name}"
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a call came: from which address, through which door, by which service."""
+
+    source_ip: str = "127.0.0.1"
+    endpoint: Endpoint | None = None
+    service: str = ""  # that calls with the caller's rights, as in s3.amazonaws.com
+    source_arn: str = ""  # the resource for which a service principal calls
+    source_account: str = ""
+    mfa: bool | None = None  # whether the session began with MFA; None: no session, no such key
+
+
+DIRECT = Way()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,7 @@ class Call:
     region: str
     parameters: Parameters = field(repr=False)  # may hold a plaintext
     user_agent: str = USER_AGENT
+    way: Way = DIRECT
 
     @property
     def account(self) -> str:

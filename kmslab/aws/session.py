@@ -17,7 +17,8 @@ from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
 from botocore.loaders import Loader
 
 from kmslab.aws import transport
-from kmslab.aws.call import USER_AGENT, Principal, Service
+from kmslab.aws.call import USER_AGENT, Service
+from kmslab.aws.principal import Principal
 
 _FILES = ("config_file", "credentials_file")
 

@@ -16,7 +16,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.model import OperationModel, StructureShape
 from botocore.utils import parse_to_aware_datetime
 
-from kmslab.aws.call import Call, Parameters, Principal, Service
+from kmslab.aws.call import Call, Parameters, Service
+from kmslab.aws.principal import Principal
 from kmslab.aws.shapes import once_a_shape
 from kmslab.errors import AwsError
 

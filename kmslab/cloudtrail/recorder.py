@@ -17,7 +17,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from kmslab.aws.call import Call, Output, Principal, camel
+from kmslab.aws.call import Call, Output, camel
+from kmslab.aws.principal import Principal
 from kmslab.errors import AwsError
 from kmslab.settings import Settings
 from kmslab.store import Store
@@ -144,7 +145,7 @@ def _identity(who: Principal, invoked_by: str) -> str:
     return json.dumps(
         {
             "type": "IAMUser",
-            "principalId": who.user_id,
+            "principalId": who.unique_id,
             "arn": who.arn,
             "accountId": who.account,
             "accessKeyId": who.access_key_id,

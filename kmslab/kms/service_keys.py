@@ -16,7 +16,8 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any
 
-from kmslab.aws.call import Call, Output, Principal
+from kmslab.aws.call import Call, Output
+from kmslab.aws.principal import Principal
 from kmslab.errors import AwsError
 from kmslab.kms import aliases, creating, policies, records, rotation, specs
 from kmslab.kms.key import Key
@@ -92,7 +93,7 @@ def _make(rooms: Rooms, call: Call, service: Service, alias: str) -> Key:
 
 def _as_service(call: Call, service: Service) -> Call:
     """The same call as the service makes it in its own account."""
-    who = Principal(AWS_ACCOUNT, f"{service.name}.amazonaws.com", "", "")
+    who = Principal(AWS_ACCOUNT, "service", f"{service.name}.amazonaws.com", "", "")
     return Call(who, "kms", "CreateKey", call.region, {})
 
 
