@@ -66,13 +66,21 @@ class Store:
         It is remembered until the records change; another process's change is seen after the next
         `catch_up`, with which every call begins.
         """
+
+        def first_row() -> Made | None:
+            row = self.row(sql, values)
+            return None if row is None else make(*row)
+
+        return self.remembered((sql, values), first_row)
+
+    def remembered(self, name: Hashable, make: Callable[[], Made]) -> Made:
+        """What `make` makes of the records; remembered under `name` until the records change."""
         with self._lock:
-            if (sql, values) not in self._known:
+            if name not in self._known:
                 if len(self._known) >= MOST_KNOWN:
                     self._known.clear()
-                row = self.row(sql, values)
-                self._known[sql, values] = None if row is None else make(*row)
-            made: Made | None = self._known[sql, values]
+                self._known[name] = make()
+            made: Made = self._known[name]
             return made
 
     def catch_up(self) -> None:
