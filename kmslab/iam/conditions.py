@@ -40,25 +40,26 @@ class Condition:
             absent = not values
             return any(truth(each.written) is absent for each in self.wanted)
         if not values:
-            return self._without_value(self.operator)
+            return self._without_value(self.operator, is_absent=values is None)
         if not self.over:
             return len(values) == 1 and self._fits(self.operator, values[0], lookup)
         each = (self._fits(self.operator, value, lookup) for value in values)
         return all(each) if self.over == FOR_ALL else any(each)
 
-    def _without_value(self, operator: Operator) -> bool:
-        if self.if_exists or self.over == FOR_ALL:
+    def _without_value(self, operator: Operator, *, is_absent: bool) -> bool:
+        """A key that is there without a value is not absent: …IfExists looks at it."""
+        if self.over == FOR_ALL or (self.if_exists and is_absent):
             return True
         return operator.negated and self.over != FOR_ANY
 
     def _fits(self, operator: Operator, value: str, lookup: Lookup) -> bool:
         """Whether a value equals one that is wanted; negated: differs from all of them.
 
-        A wanted value whose variable has no value neither equals nor differs.
+        A wanted value whose variable has no value equals nothing.
         """
-        wanted = [text.resolve(lookup) for text in self.wanted]
+        wanted = (text.resolve(lookup) for text in self.wanted)
         equal = any(each is not None and operator.compare(value, each) for each in wanted)
-        return not equal and None not in wanted if operator.negated else equal
+        return equal is not operator.negated
 
     def seen(self, lookup: Lookup) -> Values | None:
         """The values that the request has for its key."""

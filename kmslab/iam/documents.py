@@ -111,13 +111,13 @@ def _statements(loaded: Mapping[str, Any], kind: Kind) -> Iterator[Statement]:
     if unknown := loaded.keys() - _TOP:
         raise MalformedPolicy(f"{', '.join(sorted(unknown))}: no element of a policy")
     statements = loaded.get("Statement")
+    if statements is None:
+        raise MalformedPolicy("a policy has a Statement")
     for number, each in enumerate(_listed(statements), start=1):
         try:
             yield _statement(number, each, kind, variables_too=version == CURRENT)
         except (ValueError, TypeError, AttributeError) as error:
             raise MalformedPolicy(f"statement {number}: {error}") from None
-    if not statements:
-        raise MalformedPolicy("a policy has a Statement")
 
 
 def _statement(
@@ -196,4 +196,4 @@ def _conditions(written: Mapping[str, Any], variables_too: bool) -> Iterator[Con
 
 
 def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value] if value is not None else []
+    return value if isinstance(value, list) else [value]

@@ -55,16 +55,15 @@ class Element:
     def fits(self, asked: str, lookup: Lookup) -> bool:
         """Whether a request's action (in small letters) or resource is among those it is for.
 
-        A pattern whose variable has no value fits nothing; in NotResource the element fails then.
+        A pattern whose variable has no value fits nothing.
         """
         if asked == NO_RESOURCE and self.place is Place.RESOURCE:
             return self.patterns.everything is not self.negated
-        found, unknown = self.patterns.fit(asked), False
-        for text in self.variable if not found else ():
-            pattern = text.resolve(lookup)
-            unknown = unknown or pattern is None
-            found = found or (pattern is not None and matches(pattern, asked))
-        return not found and not unknown if self.negated else found
+        return (self.patterns.fit(asked) or self._fits_one(asked, lookup)) is not self.negated
+
+    def _fits_one(self, asked: str, lookup: Lookup) -> bool:
+        patterns = (text.resolve(lookup) for text in self.variable)
+        return any(pattern is not None and matches(pattern, asked) for pattern in patterns)
 
 
 def _read(written: str, takes_variables: bool) -> Text:

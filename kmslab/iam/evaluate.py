@@ -35,7 +35,8 @@ def decide(request: Request, policies: Policies) -> Decision:
     """Whether the request is allowed, and what says so."""
     bounded = policies.boundary is not None
     for layer, named in layers(request, policies):
-        statement = first(named.policy.denies, request, deny=True, bounded=bounded)[1]
+        seen = request.in_resource if layer is Layer.RESOURCE else request
+        statement = first(named.policy.denies, seen, deny=True, bounded=bounded)[1]
         if statement is not None:
             source = Source(layer, named.name, statement)
             return Decision(request, policies, Outcome.EXPLICIT, layer, (source,))
@@ -136,7 +137,7 @@ def _resource_side(request: Request, policies: Policies) -> Side:
     named = policies.resource
     if named is None:
         return _NOBODY
-    way, statement = first(named.policy.allows, request)
+    way, statement = first(named.policy.allows, request.in_resource)
     return (way, Source(Layer.RESOURCE, named.name, statement)) if statement else _NOBODY
 
 

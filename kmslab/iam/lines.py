@@ -78,11 +78,19 @@ def decided(case: Line) -> Decision:
             resource=_named("resource policy", case.get("resource_policy"), kind),
             identity=_level("identity policy", case.get("identity_policies")),
             boundary=_named("boundary", case.get("boundary")),
-            session=_level("session policy", case.get("session_policy")),
+            session=_session(caller, case.get("session_policy")),
             scps=_levels("SCP", case.get("scps"), "identity"),
             rcps=_levels("RCP", case.get("rcps"), "control"),
         ),
     )
+
+
+def _session(caller: Caller, documents: Any) -> Level:
+    """Session policies; a federated user without any has no rights but a resource's policy's."""
+    given = _level("session policy", documents)
+    if not given and ":federated-user/" in caller.arn:
+        return (Named("no session policy", compiled('{"Statement": []}', "identity")),)
+    return given
 
 
 def _text(case: Line, name: str) -> str:

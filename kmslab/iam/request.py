@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from kmslab.iam.principals import Caller
-from kmslab.iam.variables import Lookup, Values
+from kmslab.iam.variables import Lookup, Several, Values
 
 NO_RESOURCE = "*"  # of an action that is about no resource, such as kms:ListKeys
 
@@ -21,6 +21,7 @@ class Request:
     resource: str  # an ARN, or NO_RESOURCE
     resource_account: str
     lookup: Lookup
+    resource_lookup: Lookup | None = None  # what the resource's own policy sees, if it is less
 
     @classmethod
     def of(
@@ -34,6 +35,16 @@ class Request:
         """A request with its context as a mapping; what follows from the caller is filled in."""
         known = caller_keys(caller) | context(given)
         return cls(caller, action, resource, account, known.get)
+
+    @property
+    def by_resource(self) -> Lookup:
+        """The condition keys as the resource's own policy sees them."""
+        return self.resource_lookup or self.lookup
+
+    @property
+    def in_resource(self) -> Request:
+        """The request as the resource's own policy sees it."""
+        return self if self.resource_lookup is None else replace(self, lookup=self.by_resource)
 
     @property
     def action_name(self) -> str:
@@ -54,7 +65,7 @@ class Request:
         kind = self.resource.split(":", 5)
         if len(kind) < 6:
             return False
-        is_key = kind[2] == "kms" and kind[5].startswith("key/")
+        is_key = kind[2] == "kms" and kind[5].startswith("key/") and kind[5] != "key/*"
         return is_key or self.action_name in _TRUSTED
 
 
@@ -87,7 +98,7 @@ def context(given: Mapping[str, object]) -> dict[str, Values]:
 
 def values(value: object) -> Values:
     """One value or several, as texts: true and 5 are "true" and "5"."""
-    return tuple(map(text, value)) if isinstance(value, list | tuple) else (text(value),)
+    return Several(map(text, value)) if isinstance(value, list | tuple) else (text(value),)
 
 
 def text(value: object) -> str:

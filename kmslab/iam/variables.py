@@ -18,6 +18,14 @@ from dataclasses import dataclass
 from kmslab.iam.wildcards import literal
 
 Values = tuple[str, ...]
+
+
+class Several(tuple[str, ...]):
+    """The values of a key that may have several, even where it has one: no variable can be one."""
+
+    __slots__ = ()
+
+
 Lookup = Callable[[str], Values | None]  # a condition key in small letters → its values
 # Each part excludes the character that ends it, so there is one way only to read a text.
 _VARIABLE = re.compile(r"\$\{([^{}',]*)(?:,\s*'((?:[^']|'')*)'\s*)?\}")
@@ -34,7 +42,7 @@ class Variable:
     def value(self, lookup: Lookup) -> str | None:
         """Its value in a request; None where there is none. Keys with several values have none."""
         values = lookup(self.key)
-        if values is not None and len(values) == 1:
+        if values is not None and len(values) == 1 and not isinstance(values, Several):
             return literal(values[0])
         return self.default
 
