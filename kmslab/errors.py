@@ -17,6 +17,11 @@ when using kmslab's own API. No message carries a key, a PIN or a plaintext.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kmslab.iam.decision import Decision
+
 
 class KmslabError(Exception):
     """The root of everything kmslab raises by itself."""
@@ -31,6 +36,7 @@ class AwsError(KmslabError):
         self.message = message
         self.status = status
         self.request_id = ""  # the service puts in the request's own
+        self.decisions: tuple[Decision, ...] = ()  # of a refusal: what was decided, and why
 
 
 class HsmError(KmslabError):

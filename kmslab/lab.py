@@ -1,22 +1,26 @@
-"""The lab: an empty AWS of your own. An HSM fleet, one account, its admin, a clock and a trail."""
+"""The lab: an empty AWS of your own. An HSM fleet, an account, its admin, a clock and a trail."""
 
 from __future__ import annotations
 
 import atexit
-import hashlib
-import secrets
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import boto3
-from botocore.model import ServiceModel
-
+from kmslab.access.authorizer import Authorizer
+from kmslab.accounts import founding, iam, sts
+from kmslab.accounts.callers import Stage
+from kmslab.accounts.people import People
+from kmslab.accounts.records import Accounts
+from kmslab.accounts.request import Rooms as AccountRooms
+from kmslab.accounts.service import AccountService
 from kmslab.aws import regions
+from kmslab.aws.authorize import let_pass
 from kmslab.aws.call import Call, Service
-from kmslab.aws.principal import Principal
-from kmslab.aws.session import loader, session
+from kmslab.aws.session import Clients
 from kmslab.clock import Clock
 from kmslab.cloudtrail.recorder import Recorder
+from kmslab.cloudtrail.service import CloudTrail
 from kmslab.cloudtrail.trail import Trail
 from kmslab.errors import StoreError
 from kmslab.kms.request import Rooms
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
     from kmslab.hsm.fleet import Fleet
 
 
-class Lab:
+class Lab(People):
     """A lab, ready to use.
 
     `Lab()` is fresh, and gone when the process ends. `Lab(path)` lives in that folder and can be
@@ -55,43 +59,23 @@ class Lab:
             self._remove()
             raise
         self._settings = self._rooms.settings
-        self._models = loader()
-        self._services: dict[str, Service] = {"kms": Kms(self._rooms, self._model("kms"))}
-        self._session: boto3.Session | None = None
+        clients = Clients()
+        stage = _stage(self._rooms, clients)
+        self._services: dict[str, Service] = {
+            "kms": Kms(self._rooms, clients.model("kms")),
+            "iam": stage.iam,
+            "sts": stage.sts,
+            "cloudtrail": _cloudtrail(self._rooms, clients),
+        }
+        clients.serve(self._services)
+        super().__init__(stage, self._settings.account)
         self.clock = Clock(self._settings)
-        self.admin = _admin(self._settings.account)
         atexit.register(self.close)
-
-    @property
-    def account(self) -> str:
-        """The lab's account number, twelve digits."""
-        return self._settings.account
 
     @property
     def hsms(self) -> Fleet:
         """The HSMs that hold the lab's keys."""
         return self._rooms.fleet
-
-    def client(self, service: str, region: str = regions.DEFAULT) -> Any:
-        """A boto3 client, answered inside this process: no network, no AWS account.
-
-        Keys of one Region are not seen in another; a multi-Region key is in several.
-        """
-        if service not in self._services:
-            known = ", ".join(sorted(self._services))
-            raise ValueError(f"the lab has no service {service!r}; it has: {known}")
-        if region != regions.DEFAULT:
-            regions.check(region)
-        return self.session().client(service, region_name=region)
-
-    def session(self) -> boto3.Session:
-        """A `boto3.Session` of the account's admin, for libraries that want one."""
-        if self._session is None:
-            secret = secrets.token_urlsafe(30)
-            self._session = session(
-                self.admin, regions.DEFAULT, self._services, secret, self._models
-            )
-        return self._session
 
     def first_use(self, service: str, region: str = regions.DEFAULT) -> str:
         """What happens in your account when a service first encrypts something of yours.
@@ -101,7 +85,7 @@ class Lab:
         """
         if service not in SERVICES:
             raise ValueError(f"service={service!r}: one of {', '.join(SERVICES)} is due")
-        call = Call(self.admin, "kms", "CreateKey", region, {})
+        call = Call(self.admin.principal, "kms", "CreateKey", region, {})
         first_use(self._rooms, call, SERVICES[service])
         return "AWS owned key" if SERVICES[service].owned else f"alias/aws/{service}"
 
@@ -115,9 +99,6 @@ class Lab:
         self._rooms.fleet.switch_off()
         self._rooms.store.close()
         self._remove()
-
-    def _model(self, service: str) -> ServiceModel:
-        return ServiceModel(self._models.load_service_model(service, "service-2"), service)
 
     def _remove(self) -> None:
         if self._temporary:
@@ -156,13 +137,33 @@ def _rooms(folder: Path, seed: int | None) -> Rooms:
         settings = Settings(store, seed)
         fleet = Fleet.open(folder / "hsms", made=settings.has_fleet)
         settings.note_fleet()
-        return Rooms(store, fleet, settings, Recorder(store, settings))
+        accounts = Accounts(store, settings)
+        founding.found(accounts, settings.account, "kmslab")
+        authorizer = Authorizer(accounts)
+        return Rooms(store, fleet, settings, Recorder(store, settings), authorizer)
     except BaseException:
         store.close()
         raise
 
 
-def _admin(account: str) -> Principal:
-    """The account's first user; its ids are made from the account's number."""
-    tail = hashlib.sha256(account.encode()).hexdigest()[:16].upper()
-    return Principal(account, "user", "admin", f"AIDA{tail}", f"AKIA{tail}")
+def _stage(rooms: Rooms, clients: Clients) -> Stage:
+    """What callers are made with, IAM and STS among it."""
+    accounts = Accounts(rooms.store, rooms.settings)
+    inside = AccountRooms(accounts, rooms.recorder, let_pass)
+    return Stage(
+        accounts,
+        AccountService("iam", inside, iam.OPERATIONS, clients.model),
+        AccountService("sts", inside, sts.OPERATIONS, clients.model),
+        clients,
+    )
+
+
+def _cloudtrail(rooms: Rooms, clients: Clients) -> Service:
+    """CloudTrail's event history. Its model is loaded by the first call, not with each lab."""
+
+    @cache
+    def made() -> CloudTrail:
+        model = clients.model("cloudtrail")
+        return CloudTrail(rooms.store, rooms.settings, rooms.recorder, model, let_pass)
+
+    return lambda call: made()(call)

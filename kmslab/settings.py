@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import secrets
 import time
@@ -101,6 +102,14 @@ class Settings:
         """64 hexadecimal digits for a new grant."""
         return self._new("grant").hex()
 
+    def new_unique_id(self, prefix: str, length: int = 17) -> str:
+        """A new id as IAM makes them: the prefix, then capital letters and digits, as in AIDA…."""
+        return prefix + base64.b32encode(self._new(prefix)).decode()[:length]
+
+    def new_account(self) -> str:
+        """A number for a new account, twelve digits."""
+        return _account_number(self._new("account"))
+
     def new_request_id(self) -> str:
         """The UUID of the request that is about to be recorded."""
         if self.seed is None:
@@ -134,4 +143,8 @@ class Settings:
 def _account(seed: int | None) -> str:
     """An account number: twelve digits, the first of them not zero."""
     random = secrets.token_bytes(32) if seed is None else hashlib.sha256(b"%d" % seed).digest()
+    return _account_number(random)
+
+
+def _account_number(random: bytes) -> str:
     return str(10**11 + int.from_bytes(random) % (9 * 10**11))

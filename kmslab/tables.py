@@ -12,6 +12,11 @@
     due        what time will bring: rotation, deletion …   one row an event to come
     event      what is kept of a call for CloudTrail        one row a call
     key_use    the last event that used a key               one row a key, written when asked for
+    account    an account's number and name                 one row an account
+    entity     a user, group, role or managed policy        one row each
+    link       who is in which group, has which policy      one row a user and group, and so on
+    temporary  a session of a role or user, while it lasts  one row a session, its token as a hash
+    organization  units, members and what is attached       one row at most
 
 Key material is in them only as exported key tokens, which nothing but an HSM of the lab opens.
 """
@@ -105,5 +110,38 @@ MIGRATIONS = (
     DROP INDEX re_encrypted_from;
     DROP INDEX re_encrypted_to;
     CREATE TABLE key_use (arn TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE account (
+        number TEXT PRIMARY KEY, name TEXT NOT NULL, created REAL NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE entity (
+        account TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL COLLATE NOCASE,
+        path TEXT NOT NULL, id TEXT NOT NULL UNIQUE, created REAL NOT NULL, details TEXT NOT NULL,
+        PRIMARY KEY (account, kind, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE link (
+        account TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, what TEXT NOT NULL,
+        target TEXT NOT NULL,
+        PRIMARY KEY (account, kind, name, what, target)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX link_to ON link (account, what, target, kind, name);
+    CREATE TABLE temporary (
+        access_key_id TEXT PRIMARY KEY, token_hash BLOB NOT NULL, expires REAL NOT NULL,
+        principal TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX temporary_first ON temporary (expires);
+    CREATE TABLE organization (id TEXT PRIMARY KEY, details TEXT NOT NULL) STRICT, WITHOUT ROWID
+    """,
+    """
+    ALTER TABLE key_grant ADD COLUMN grantee TEXT NOT NULL DEFAULT '';
+    ALTER TABLE key_grant ADD COLUMN pin TEXT NOT NULL DEFAULT '';
+    UPDATE key_grant SET grantee = coalesce(
+        json_extract(details, '$.GranteePrincipal'),
+        json_extract(details, '$.GranteeServicePrincipal'), ''
+    );
+    CREATE INDEX grant_of_grantee ON key_grant (account, region, key_id, grantee, pin);
+    DROP INDEX grant_to_retire;
+    CREATE INDEX grant_to_retire ON key_grant (region, retiring, grant_id)
     """,
 )

@@ -76,7 +76,7 @@ class Kms:
         operation = "".join(word.title() for word in name.split("_"))
 
         def call(**parameters: Any) -> dict[str, Any]:
-            asked = Call(self.lab.admin, "kms", operation, self.region, parameters)
+            asked = Call(self.lab.admin.principal, "kms", operation, self.region, parameters)
             return self.lab._services["kms"](asked).output
 
         return call

@@ -181,7 +181,7 @@ def _pkcs8(private: ec.EllipticCurvePrivateKey) -> bytes:
 
 def test_no_repr_of_a_request_or_an_answer_shows_what_is_in_it(lab: Lab) -> None:
     secret = os.urandom(24)
-    call = Call(lab.admin, "kms", "Encrypt", "us-east-1", {"Plaintext": secret})
+    call = Call(lab.admin.principal, "kms", "Encrypt", "us-east-1", {"Plaintext": secret})
     shown = [
         call,
         Answer({"Plaintext": secret}, "id"),

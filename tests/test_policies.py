@@ -33,6 +33,13 @@ def _get(kms: Any, key: str) -> str:
     return document
 
 
+def _kept(lab: Lab, key: str) -> str:
+    """A key's policy, whoever may read it."""
+    row = lab._rooms.store.row("SELECT document FROM policy WHERE key_id = ?", (key,))
+    assert row
+    return str(row[0])
+
+
 def test_a_key_without_policy_has_awss_default_one(lab: Lab, kms: Any, key: str) -> None:
     answer = kms.get_key_policy(KeyId=key)
     assert answer["PolicyName"] == "default"
@@ -95,6 +102,12 @@ MALFORMED = {
     "actions that are numbers": policy(statement(Action=[1])),
     "an action that is a number": policy(statement(Action=1)),
     "an action that is an object": policy(statement(Action={"kms:*": 1})),
+    "no statements": policy(),
+    "a condition that is no operator": policy(statement(Condition={"Equals": {"a": "b"}})),
+    "both Action and NotAction": policy(statement(NotAction="kms:*")),
+    "a name that stands twice": '{"Statement": {"Effect": "Allow", "Effect": "Deny"}}',
+    "an element that is none": policy(statement(Who="*")),
+    "a version that is none": '{"Version": "2020-01-01", "Statement": []}',
     "a bottomless nest": "[" * 30_000,
     "a bottomless object": '{"a":' * 6_000,
     "a huge number": "1" * 30_000,
@@ -106,9 +119,11 @@ MALFORMED = {
 def test_what_is_no_policy_is_malformed(kms: Any, key: str, case: str, bypass: bool) -> None:
     before = _get(kms, key)
     more = {"BypassPolicyLockoutSafetyCheck": bypass}
-    with refused("MalformedPolicyDocumentException", ""):
+    with refused("MalformedPolicyDocumentException") as caught:
         _put(kms, key, MALFORMED[case], **more)
-    with refused("MalformedPolicyDocumentException", ""):
+    message = caught.value.response["Error"]["Message"]
+    assert message and "Traceback" not in message and "object has no" not in message
+    with refused("MalformedPolicyDocumentException", message):
         kms.create_key(Policy=MALFORMED[case], **more)
     assert _get(kms, key) == before
 
@@ -118,7 +133,7 @@ SAVED = {
     "everybody, in another form": statement(Principal={"AWS": "*"}),
     "the account": statement(Principal={"AWS": "arn:aws:iam::ACCOUNT:root"}),
     "the account by its number": statement(Principal={"AWS": ["ACCOUNT"]}),
-    "the caller": statement(Principal={"AWS": ["arn:aws:iam::ACCOUNT:user/admin", "ACCOUNT1"]}),
+    "the caller": statement(Principal={"AWS": ["arn:aws:iam::ACCOUNT:user/admin", "ACCOUNT"]}),
     "one action": statement(Action=["kms:Encrypt", "kms:PutKeyPolicy"]),
     "an action in any case": statement(Action="KMS:putkeypolicy"),
     "every action": statement(Action="*"),
@@ -127,19 +142,22 @@ SAVED = {
 
 
 @pytest.mark.parametrize("case", SAVED)
-def test_a_policy_that_lets_the_caller_change_it_is_saved(
-    lab: Lab, kms: Any, other_key: str, case: str
-) -> None:
-    deny = statement(Effect="Deny", Principal={"AWS": "arn:aws:iam::1:root"}, Action="kms:Encrypt")
+def test_a_policy_that_lets_the_caller_change_it_is_saved(lab: Lab, kms: Any, case: str) -> None:
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    deny = statement(Effect="Deny", Principal={"AWS": "ACCOUNT"}, Action="kms:Encrypt")
     document = policy(deny, SAVED[case]).replace("ACCOUNT", lab.account)
-    _put(kms, other_key, document)
-    assert _get(kms, other_key) == document
+    _put(kms, key, document)
+    _put(kms, key, document.replace("2012-10-17", "2008-10-17"))
+    assert "2008-10-17" in _kept(lab, key)
 
 
 LOCKED = {
-    "nobody": [],
     "only a denial": [statement(Effect="Deny")],
-    "somebody else": [statement(Principal={"AWS": "arn:aws:iam::111122223333:root"})],
+    "somebody else": [statement(Principal={"AWS": "arn:aws:iam::ACCOUNT:role/other"})],
+    "another account": [statement(Principal={"AWS": "arn:aws:iam::111122223333:root"})],
+    "the account, with a condition that it can't meet": [
+        statement(Condition={"StringEquals": {"aws:PrincipalOrgID": "o-nobody"}})
+    ],
     "a service": [statement(Principal={"Service": "s3.amazonaws.com"})],
     "another action": [statement(Action=["kms:Encrypt", "kms:PutKeyPolicyX"])],
     "no action": [statement(Action=None)],
@@ -148,15 +166,21 @@ LOCKED = {
 
 
 @pytest.mark.parametrize("case", LOCKED)
-def test_a_policy_that_locks_the_caller_out_is_saved_only_on_demand(kms: Any, case: str) -> None:
+def test_a_policy_that_locks_the_caller_out_is_saved_only_on_demand(
+    lab: Lab, kms: Any, case: str
+) -> None:
+    lab.account("111122223333")
+    lab.role("other")
     key = kms.create_key()["KeyMetadata"]["KeyId"]
-    before, document = _get(kms, key), policy(*LOCKED[case])
+    before, document = _get(kms, key), policy(*LOCKED[case]).replace("ACCOUNT", lab.account)
     for more in ({}, {"BypassPolicyLockoutSafetyCheck": False}):
         with refused("MalformedPolicyDocumentException", LOCKOUT):
             _put(kms, key, document, **more)
     assert _get(kms, key) == before
     _put(kms, key, document, BypassPolicyLockoutSafetyCheck=True)
-    assert _get(kms, key) == document
+    assert _kept(lab, key) == document
+    with refused("AccessDeniedException"):
+        _put(kms, key, policy(statement()))
 
 
 def test_a_policy_has_at_most_32_kilobytes(kms: Any, other_key: str) -> None:

@@ -44,7 +44,7 @@ def test_an_event_has_cloudtrails_shape(lab: Lab, kms: Any, key: str, arn: str) 
         "eventVersion": "1.11",
         "userIdentity": {
             "type": "IAMUser",
-            "principalId": lab.admin.user_id,
+            "principalId": lab.admin.unique_id,
             "arn": f"arn:aws:iam::{lab.account}:user/admin",
             "accountId": lab.account,
             "accessKeyId": lab.admin.access_key_id,
@@ -243,3 +243,4 @@ def test_a_trail_as_a_table_escapes_what_it_shows(lab: Lab, kms: Any, key: str) 
     assert "<script>" not in table
     assert "&lt;script&gt;" in table
     assert table.count("<tr>") == 2
+    assert table.startswith("<table>")

@@ -29,6 +29,7 @@ class Session:
     tags: Tags = ()  # session tags; they hide the role's own of the same key
     policies: tuple[str, ...] = ()  # session policies, as documents: if any, they cap the role
     source_identity: str = ""
+    transitive: tuple[str, ...] = ()  # keys of session tags that the next role in a chain inherits
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A boto3 session that knows the lab and nothing of the computer it runs on.
+"""boto3 sessions that know the lab and nothing of the computer they run on.
 
 botocore reads AWS_… variables, ~/.aws/config, credentials files and ~/.aws/models. A learner's real
 account must never get into a lesson, nor a broken profile stop one, so every such source is taken
@@ -8,6 +8,8 @@ away here.
 from __future__ import annotations
 
 import os
+import secrets
+from collections.abc import Mapping
 from typing import Any
 
 import boto3
@@ -15,20 +17,69 @@ import botocore.session
 from botocore.config import Config
 from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
 from botocore.loaders import Loader
+from botocore.model import ServiceModel
+from cachetools import LRUCache
 
-from kmslab.aws import transport
-from kmslab.aws.call import USER_AGENT, Service
+from kmslab.aws import regions, transport
+from kmslab.aws.call import DIRECT, USER_AGENT, Service, Way
 from kmslab.aws.principal import Principal
 
+MOST_SESSIONS = 64  # kept at once; one that is made anew costs some 10 ms
 _FILES = ("config_file", "credentials_file")
+
+
+class Clients:
+    """Makes sessions and clients, answered by a lab's services: one session a caller and way."""
+
+    def __init__(self) -> None:
+        self._models = loader()
+        self._services: Mapping[str, Service] = {}
+        self._sessions: LRUCache[tuple[Principal, Way], boto3.Session] = LRUCache(MOST_SESSIONS)
+
+    def serve(self, services: Mapping[str, Service]) -> None:
+        """These services answer from now on."""
+        self._services = services
+
+    def model(self, service: str) -> ServiceModel:
+        """botocore's model of a service."""
+        return ServiceModel(self._models.load_service_model(service, "service-2"), service)
+
+    def client(
+        self, principal: Principal, way: Way, service: str, region: str = regions.DEFAULT
+    ) -> Any:
+        """A boto3 client of a caller; `ValueError` for a service or Region that the lab has not."""
+        if service not in self._services:
+            known = ", ".join(sorted(self._services))
+            raise ValueError(f"the lab has no service {service!r}; it has: {known}")
+        if region != regions.DEFAULT:
+            regions.check(region)
+        return self.session(principal, way).client(service, region_name=region)
+
+    def session(
+        self,
+        principal: Principal,
+        way: Way = DIRECT,
+        secret: str | None = None,
+        token: str | None = None,
+    ) -> boto3.Session:
+        """A caller's session. Without the secrets that STS gave, others stand in their place."""
+        known = self._sessions.get((principal, way))
+        if known is None or secret is not None:
+            secret = secret or secrets.token_urlsafe(30)
+            if principal.session is not None and token is None:
+                token = secrets.token_urlsafe(60)
+            known = session(principal, self._services, secret, self._models, way, token)
+            self._sessions[principal, way] = known
+        return known
 
 
 def session(
     principal: Principal,
-    region: str,
-    services: dict[str, Service],
+    services: Mapping[str, Service],
     secret: str,
     models: Loader,
+    way: Way = DIRECT,
+    token: str | None = None,
 ) -> boto3.Session:
     """A `boto3.Session` of a principal whose clients are answered by the lab's services.
 
@@ -41,13 +92,14 @@ def session(
     core.set_default_client_config(
         Config(user_agent=USER_AGENT, ignore_configured_endpoint_urls=True)
     )
-    for name in services:
-        transport.answer(core, name, principal, services[name])
+    for name, service in services.items():
+        transport.answer(core, name, principal, service, way)
     transport.refuse_others(core, ", ".join(sorted(services)))
     return boto3.Session(
-        aws_access_key_id=principal.access_key_id,
+        aws_access_key_id=principal.access_key_id or principal.name,  # a service has none
         aws_secret_access_key=secret,
-        region_name=region,
+        aws_session_token=token,
+        region_name=regions.DEFAULT,
         botocore_session=core,
     )
 

@@ -16,7 +16,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.model import OperationModel, StructureShape
 from botocore.utils import parse_to_aware_datetime
 
-from kmslab.aws.call import Call, Parameters, Service
+from kmslab.aws.call import DIRECT, Call, Parameters, Service, Way
 from kmslab.aws.principal import Principal
 from kmslab.aws.shapes import once_a_shape
 from kmslab.errors import AwsError
@@ -25,7 +25,11 @@ _KEPT = "kmslab_parameters"  # where the parameters wait between the two events
 
 
 def answer(
-    session: botocore.session.Session, name: str, principal: Principal, service: Service
+    session: botocore.session.Session,
+    name: str,
+    principal: Principal,
+    service: Service,
+    way: Way = DIRECT,
 ) -> None:
     """From now on, clients of this session for the service `name` are answered by `service`."""
 
@@ -41,6 +45,7 @@ def answer(
             operation=model.name,
             region=context["client_region"],
             parameters=_plain(context[_KEPT], model),
+            way=way,
         )
         return _send(service, call)
 

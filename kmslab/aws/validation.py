@@ -29,13 +29,26 @@ _MEASURES = {
 _ENDLESS = float("inf")
 
 
-def validate(operation: OperationModel, parameters: Parameters) -> None:
-    """Raises ValidationException with every constraint that the request fails."""
+# botocore's models write character classes in Java's way, of which Python knows none.
+_JAVA_CLASSES = {
+    r"\p{L}": r"\w",  # letters; wherever it stands, numbers and "_" are allowed too
+    r"\p{N}": "",
+    r"\p{Z}": " \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000",  # separators
+}
+
+
+def validate(
+    operation: OperationModel, parameters: Parameters, code: str = "ValidationException"
+) -> None:
+    """Raises ValidationException with every constraint that the request fails.
+
+    `code` is ValidationError for the services that call it so.
+    """
     shape = operation.input_shape
     failures = list(_structure(_rules(shape), parameters, "")) if shape is not None else []
     if failures:
         count = f"{len(failures)} validation error{'s' if len(failures) > 1 else ''}"
-        raise AwsError("ValidationException", f"{count} detected: {'; '.join(failures)}")
+        raise AwsError(code, f"{count} detected: {'; '.join(failures)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +62,7 @@ class _Rules:
     most: float
     enum: tuple[str, ...]
     pattern: re.Pattern[str] | None
+    pattern_text: str  # as the model has it
     required: tuple[str, ...]
     members: Mapping[str, Shape]
     each: Shape | None  # of a list's members, or of a map's values
@@ -65,11 +79,19 @@ def _rules(shape: Shape) -> _Rules:
         least=rules.get("min", -_ENDLESS),
         most=rules.get("max", _ENDLESS),
         enum=tuple(rules.get("enum", ())),
-        pattern=re.compile(pattern, re.ASCII) if pattern else None,
+        pattern=_compiled(pattern) if pattern else None,
+        pattern_text=pattern or "",
         required=tuple(shape.required_members) if is_structure else (),
         members=shape.members if is_structure else {},
         each=shape.member if kind == "list" else shape.value if kind == "map" else None,
     )
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    flags = re.NOFLAG if any(name in pattern for name in _JAVA_CLASSES) else re.ASCII
+    for name, python in _JAVA_CLASSES.items():
+        pattern = pattern.replace(name, python)
+    return re.compile(pattern, flags)
 
 
 def _structure(rules: _Rules, value: Any, path: str) -> Iterator[str]:
@@ -105,7 +127,7 @@ def _broken(rules: _Rules, value: Any) -> Iterator[str]:
     if rules.enum and value not in rules.enum:
         yield f"Member must satisfy enum value set: [{', '.join(rules.enum)}]"
     if rules.pattern and not rules.pattern.fullmatch(value):
-        yield f"Member must satisfy regular expression pattern: {rules.pattern.pattern}"
+        yield f"Member must satisfy regular expression pattern: {rules.pattern_text}"
 
 
 def _failure(value: str, path: str, constraint: str) -> str:

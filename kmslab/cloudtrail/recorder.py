@@ -1,61 +1,48 @@
-"""What is kept of each call, refused calls too: one short row, written before the answer is.
+"""Writes events: one short row a call, refused calls too, written before the answer is given.
 
-Never kept: plaintexts, ciphertexts, data keys, messages, signatures, MACs, shared secrets, random
-bytes, key material, grant and import tokens, passwords: no bytes at all. Always kept in clear:
-encryption context, descriptions, aliases ("Logging AWS KMS API calls with AWS CloudTrail").
 CloudTrail's own, longer shape is made when the trail is read (`events.py`): a call is made far more
-often than an event is looked at.
+often than an event is looked at. What a row may hold is said in `shown.py`: never a secret.
+
+A call on a key or role of another account leaves two events with one sharedEventID: the caller's,
+and a copy for the owner, who sees no more of a stranger than account and id. A call that was denied
+leaves the caller's alone ("Logging AWS KMS API calls with AWS CloudTrail"). A service's own call is
+seen by the owner only: the service's account is not in the lab.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext, suppress
-from datetime import UTC, datetime
-from functools import lru_cache
+from contextlib import nullcontext
 from types import MappingProxyType
 from typing import Any
 
-from kmslab.aws.call import Call, Output, camel
-from kmslab.aws.principal import Principal
+from kmslab.aws.call import DIRECT, Call, Output
+from kmslab.cloudtrail import identity, shown
 from kmslab.errors import AwsError
 from kmslab.settings import Settings
 from kmslab.store import Store
 
-# Shown in requestParameters even where the caller left them to KMS.
-_ALGORITHMS = {
-    "Encrypt": ("EncryptionAlgorithm",),
-    "Decrypt": ("EncryptionAlgorithm",),
-    "ReEncrypt": ("SourceEncryptionAlgorithm", "DestinationEncryptionAlgorithm"),
-}
-# Members of answers that are shown in responseElements.
-_SHOWN_ANSWERS = {
-    "CreateKey": ("KeyMetadata",),
-    "ReplicateKey": ("ReplicaKeyMetadata", "ReplicaPolicy", "ReplicaTags"),
-    "CreateGrant": ("GrantId",),
-    "ScheduleKeyDeletion": ("KeyId", "KeyState", "DeletionDate"),
-    "CancelKeyDeletion": ("KeyId",),
-    "RotateKeyOnDemand": ("KeyId",),
-    "ImportKeyMaterial": ("KeyId", "KeyMaterialId"),
-    "DeleteImportedKeyMaterial": ("KeyId", "KeyMaterialId"),
-}
-# Their events show the key's ARN in responseElements (since December 2022), their answers do not.
-_ARN_SHOWN = frozenset(
-    {
-        *("CreateAlias", "UpdateAlias", "DeleteAlias", "CreateGrant", "EnableKey", "DisableKey"),
-        *("EnableKeyRotation", "DisableKeyRotation", "UntagResource", "UpdatePrimaryRegion"),
-    }
-)
-_WITHOUT_PARAMETERS = frozenset({"GenerateRandom", "RetireGrant"})
-_SECRET_PARAMETERS = frozenset(
-    {
-        *("GrantTokens", "GrantToken", "ImportToken", "KeyStorePassword", "AttestationDocument"),
-        "XksProxyAuthenticationCredential",
-    }
-)
+HOME = "us-east-1"  # where events of services without Regions are
+GLOBAL = frozenset({"iam"})
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
-_SERVICE = json.dumps({"invokedBy": "AWS Internal"})
+_ITSELF = json.dumps({"invokedBy": "AWS Internal"})
+_DENIED = frozenset({"AccessDeniedException", "AccessDenied"})
+_INSERT = """
+    INSERT INTO event (request_id, time, service, operation, region, recipient, user_agent,
+                       identity, resources, details)
+    VALUES (?, coalesce(?, ? + (SELECT value FROM lab WHERE name = 'offset')),
+            ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+# IAM's errors on the wire are not the names of its exceptions, which is what events show.
+_IAM_ERRORS = frozenset(
+    {
+        *("NoSuchEntity", "EntityAlreadyExists", "MalformedPolicyDocument", "DeleteConflict"),
+        *("LimitExceeded", "InvalidInput", "ConcurrentModification", "PolicyNotAttachable"),
+        *("UnmodifiableEntity", "ServiceFailure", "PolicyEvaluation"),
+    }
+)
+Row = tuple[str, ...]
 
 
 class Recorder:
@@ -75,21 +62,29 @@ class Recorder:
     ) -> str:
         """Records a call that was answered; returns its request id.
 
-        `more` goes to additionalEventData; `invoked_by` is KMS where it calls another Region.
+        `arns` are the keys, roles … it was about; `more` goes to additionalEventData; `invoked_by`
+        is KMS where it calls another Region.
         """
-        names = _SHOWN_ANSWERS.get(call.operation, ())
-        shown = {name: output[name] for name in names if name in output}
-        arns = arns or [value["Arn"] for value in shown.values()]
-        if call.operation in _ARN_SHOWN:
-            shown["KeyId"] = arns[0]
-        if "KeyMaterialId" in output and "KeyMaterialId" not in shown:
-            more = {**more, "keyMaterialId": output["KeyMaterialId"]}
-        details = {
-            "requestParameters": _parameters(call),
-            "responseElements": _members(shown) or None,
-            **({"additionalEventData": dict(more)} if more else {}),
-        }
+        answered = shown.answer(call, output, arns)
+        details = {"requestParameters": shown.parameters(call), "responseElements": answered}
+        if call.service == "kms":
+            arns = arns or shown.new_keys(answered)
+            if "KeyMaterialId" in output and "keyMaterialId" not in (answered or ()):
+                more = {**more, "keyMaterialId": output["KeyMaterialId"]}
+        if more:
+            details["additionalEventData"] = dict(more)
         return self._write(call, arns, details, invoked_by)
+
+    def failure(self, call: Call, arns: Sequence[str], error: AwsError) -> str:
+        """Records a call that was refused; returns its request id."""
+        denied = error.code in _DENIED
+        details = {
+            "errorCode": "AccessDenied" if denied else _code(call, error),
+            "errorMessage": error.message or None,
+            "requestParameters": None if denied else shown.parameters(call),
+            "responseElements": None,
+        }
+        return self._write(call, arns, details, denied=denied)
 
     def happened(
         self, arn: str, name: str, time: float, about: dict[str, str] | None = None
@@ -101,88 +96,68 @@ class Recorder:
             details["serviceEventDetails"] = about
         else:
             details["responseElements"] = {"keyId": arn}
-        row = (service, name, region, account, "AWS Internal", _SERVICE, arn, json.dumps(details))
-        self._insert(row, time)
-
-    def failure(self, call: Call, arns: Sequence[str], error: AwsError) -> str:
-        """Records a call that was refused; returns its request id."""
-        denied = error.code == "AccessDeniedException"
-        details = {
-            "errorCode": error.code.removesuffix("Exception") if denied else error.code,
-            "errorMessage": error.message or None,
-            "requestParameters": None if denied else _parameters(call),
-            "responseElements": None,
-        }
-        return self._write(call, arns, details)
+        row = (service, name, region, account, "AWS Internal", _ITSELF, arn, json.dumps(details))
+        self._insert([row], time)
 
     def _write(
-        self, call: Call, arns: Sequence[str], details: dict[str, Any], invoked_by: str = ""
+        self,
+        call: Call,
+        arns: Sequence[str],
+        details: dict[str, Any],
+        invoked_by: str = "",
+        denied: bool = False,
     ) -> str:
+        who, way, agent = call.principal, call.way, call.user_agent
+        if way is not DIRECT or who.kind == "service":
+            invoked_by = invoked_by or identity.invoker(way)
+            agent = _describe_way(call, details) or agent
+        owners = () if denied else _owners(call, arns)
+        if owners:
+            details["isShared"] = True
+        region = HOME if call.service in GLOBAL else call.region
+        seen = [(owner, identity.stranger(who, invoked_by)) for owner in owners]
+        if not seen or who.kind != "service":
+            seen.insert(0, (call.account, identity.user_identity(who, invoked_by, way.mfa)))
+        resources, shape = " ".join(arns), json.dumps(details)
         return self._insert(
-            (
-                *(call.service, call.operation, call.region, call.account, call.user_agent),
-                *(_identity(call.principal, invoked_by), " ".join(arns), json.dumps(details)),
-            )
+            [
+                (call.service, call.operation, region, recipient, agent, caller, resources, shape)
+                for recipient, caller in seen
+            ]
         )
 
-    def _insert(self, row: tuple[str, ...], time: float | None = None) -> str:
-        """Writes an event, of now or of another time; returns its request id."""
+    def _insert(self, rows: Sequence[Row], time: float | None = None) -> str:
+        """Writes the events of one request, of now or of another time; returns its request id."""
         # A seeded lab counts events for its ids and its clock: nobody may come in between.
-        with nullcontext() if self._settings.seed is None else self._store.transaction():
-            request_id = self._settings.new_request_id()
-            self._store.append(
-                "INSERT INTO event (request_id, time, service, operation, region, recipient, "
-                "user_agent, identity, resources, details) VALUES (?, coalesce(?, ? + "
-                "(SELECT value FROM lab WHERE name = 'offset')), ?, ?, ?, ?, ?, ?, ?, ?)",
-                (request_id, time, self._settings.unmoved(), *row),
-            )
+        alone = self._settings.seed is None and len(rows) == 1
+        with nullcontext() if alone else self._store.transaction():
+            request_id, now = self._settings.new_request_id(), self._settings.unmoved()
+            for row in rows:
+                self._store.append(_INSERT, (request_id, time, now, *row))
         return request_id
 
 
-@lru_cache
-def _identity(who: Principal, invoked_by: str) -> str:
-    """A caller as the event's userIdentity, in JSON."""
-    return json.dumps(
-        {
-            "type": "IAMUser",
-            "principalId": who.unique_id,
-            "arn": who.arn,
-            "accountId": who.account,
-            "accessKeyId": who.access_key_id,
-            "userName": who.name,
-            **({"invokedBy": invoked_by} if invoked_by else {}),
-        }
-    )
+def _owners(call: Call, arns: Sequence[str]) -> Sequence[str]:
+    """The other accounts that what the call was about belongs to."""
+    owners: dict[str, None] = {}  # each once, in order
+    for arn in arns:
+        owner = arn.split(":", 5)[4]
+        if owner != call.account and owner.isdigit():
+            owners[owner] = None
+    return tuple(owners)
 
 
-def _parameters(call: Call) -> dict[str, Any] | None:
-    if call.operation in _WITHOUT_PARAMETERS:
-        return None
-    shown = dict(call.parameters)
-    for name in _ALGORITHMS.get(call.operation, ()):
-        shown.setdefault(name, "SYMMETRIC_DEFAULT")
-    return _members(shown) or None
+def _describe_way(call: Call, details: dict[str, Any]) -> str:
+    """Adds to an event how its call came; returns the userAgent, if that is a service."""
+    service = identity.invoker(call.way)
+    if not service and call.principal.kind == "service":
+        service = call.principal.name
+    details["sourceIPAddress"] = service or call.way.source_ip
+    if call.way.endpoint is not None:
+        details["vpcEndpointId"] = call.way.endpoint.endpoint_id
+    return service
 
 
-def _members(members: dict[str, Any]) -> dict[str, Any]:
-    """CloudTrail begins AWS's member names with a small letter; dates are text; no bytes at all."""
-    return {
-        camel(name): _plain(name, value)
-        for name, value in members.items()
-        if not isinstance(value, bytes | bytearray) and name not in _SECRET_PARAMETERS
-    }
-
-
-def _plain(name: str, value: Any) -> Any:
-    if isinstance(value, dict) and "EncryptionContext" not in name:
-        return _members(value)
-    if isinstance(value, list | tuple):
-        return [_plain(name, each) for each in value]
-    return _date(value) if isinstance(value, datetime) else value
-
-
-def _date(value: datetime) -> str:
-    """A time as CloudTrail writes it in parameters and answers: May 21, 2026, 5:47:45 AM."""
-    with suppress(OverflowError):  # within a day of the calendar's ends
-        value = value.astimezone(UTC)
-    return f"{value:%b} {value.day}, {value.year}, {value.hour % 12 or 12}:{value:%M:%S %p}"
+def _code(call: Call, error: AwsError) -> str:
+    is_iam = call.service == "iam" and error.code in _IAM_ERRORS
+    return f"{error.code}Exception" if is_iam else error.code

@@ -1,28 +1,33 @@
-"""The trail as a learner reads it: a table of events, newest last."""
+"""The trail as a learner reads it: events, newest last, and words to narrow them down."""
 
 from __future__ import annotations
 
-import html
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import Any, overload
 
+from kmslab.cloudtrail import table
 from kmslab.cloudtrail.events import Event, read_events
+from kmslab.cloudtrail.identity import names
 from kmslab.store import Store
 
-_COLUMNS = ("eventTime", "eventName", "user", "key", "context", "error")
-_LEFT = 'style="text-align:left"'
+_NAMING = ("requestParameters", "responseElements", "additionalEventData", "serviceEventDetails")
 
 
 class Trail:
-    """Recorded events. `trail[-1]` is the newest one whole, `trail.tail(3)` the last three."""
+    """Recorded events. `trail[-1]` is the newest one whole, `trail.tail(3)` the last three.
+
+    Every filter gives a trail again: `lab.trail().named("Decrypt").by("alice").refused()`.
+    """
 
     def __init__(self, events: list[Event]) -> None:
         self._events = events
 
     @classmethod
-    def read(cls, store: Store) -> Trail:
-        """All events of a lab."""
-        return cls(read_events(store))
+    def read(cls, store: Store, account: str = "") -> Trail:
+        """All events of an account of the lab; by default of its first."""
+        return cls(read_events(store, account))
 
     def tail(self, count: int = 5) -> Trail:
         """The newest events."""
@@ -30,53 +35,95 @@ class Trail:
 
     def named(self, *operations: str) -> Trail:
         """The events of some operations, as in `trail.named("Decrypt")`."""
-        return Trail([event for event in self._events if event["eventName"] in operations])
+        return self._those(lambda event: event["eventName"] in operations)
+
+    def by(self, caller: str) -> Trail:
+        """The events of a caller: the name of a user, role, session or service, or an ARN.
+
+        The sessions that a role or a user issued count as its own.
+        """
+        return self._those(lambda event: caller in names(event["userIdentity"]))
+
+    def about(self, name: str) -> Trail:
+        """The events that name something: a key's id or ARN, an alias, a role, a grant's id.
+
+        What the caller wrote counts, and what the event shows of it: an alias finds the calls that
+        used the alias, a key's id all that used the key.
+        """
+        bare = name.split(":", 5)[-1].removeprefix("key/") if ":kms:" in name else name
+        return self._those(lambda event: any(_is(text, name, bare) for text in _texts(event)))
+
+    def refused(self, *codes: str) -> Trail:
+        """The events of calls that failed, as in `trail.refused("AccessDenied")`; of any error."""
+        return self._those(
+            lambda event: "errorCode" in event and (not codes or event["errorCode"] in codes)
+        )
+
+    def between(self, start: datetime | str, end: datetime | str | None = None) -> Trail:
+        """The events from a time on, to another one; as in "2026-01-05 09:30". It is in UTC."""
+        first, last = _time(start), None if end is None else _time(end)
+        return self._those(
+            lambda event: (
+                first <= _time(event["eventTime"])
+                and (last is None or _time(event["eventTime"]) <= last)
+            )
+        )
+
+    def frame(self) -> Any:
+        """The trail as a `pandas.DataFrame`, one row an event; `ImportError` without pandas."""
+        try:
+            pandas = import_module("pandas")
+        except ImportError as error:
+            raise ImportError("trail.frame() needs pandas; type: %pip install pandas") from error
+        return pandas.DataFrame([table.record(event) for event in self], columns=table.FRAME)
+
+    def _those(self, wanted: Callable[[Event], bool]) -> Trail:
+        return Trail([event for event in self._events if wanted(event)])
 
     def __len__(self) -> int:
         return len(self._events)
 
-    def __getitem__(self, number: int) -> Event:
+    @overload
+    def __getitem__(self, number: int) -> Event: ...
+
+    @overload
+    def __getitem__(self, number: slice) -> list[Event]: ...
+
+    def __getitem__(self, number: int | slice) -> Event | list[Event]:
         return self._events[number]
 
     def __iter__(self) -> Iterator[Event]:
         return iter(self._events)
 
     def __repr__(self) -> str:
-        lines = ["  ".join(text for text in _row(event) if text) for event in self._events]
-        return "\n".join(lines) or "no events"
+        return table.as_text(self._events)
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col" {_LEFT}>{name}</th>' for name in _COLUMNS)
-        body = "".join(
-            "<tr>"
-            + "".join(f"<td {_LEFT}>{html.escape(text)}</td>" for text in _row(event))
-            + "</tr>"
-            for event in self._events
-        )
-        count = f"{len(self)} event{'' if len(self) == 1 else 's'}"  # all that shows where folded
-        return f"{count}\n<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return table.as_html(self._events)
 
 
-def _row(event: Event) -> tuple[str, ...]:
-    """The columns of one event as text; keys by the first eight digits of their ids."""
-    parameters = event["requestParameters"] or {}
-    context = [value for name, value in parameters.items() if name.endswith("ncryptionContext")]
-    return (
-        event["eventTime"].replace("T", " ").removesuffix("Z"),
-        event["eventName"],
-        _who(event["userIdentity"]),
-        " → ".join(_short(resource["ARN"]) for resource in event["resources"]),
-        " → ".join(json.dumps(each) for each in context),
-        event.get("errorCode") or "",
+def _texts(event: Event) -> Iterator[str]:
+    """Every text by which an event names something."""
+    yield from (resource["ARN"] for resource in event["resources"])
+    for part in _NAMING:
+        yield from _leaves(event.get(part))
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(part)
+
+
+def _is(text: str, name: str, bare: str) -> bool:
+    """Whether a text is a name, or is an ARN that ends in it."""
+    return text in (name, bare) or (
+        text.startswith("arn:") and text.endswith((f":{name}", f"/{name}"))
     )
 
 
-def _who(identity: Event) -> str:
-    """The user's name; KMS itself ("AWS Internal") where time brought the event about."""
-    name: str = identity.get("userName") or identity["invokedBy"]
-    return name
-
-
-def _short(arn: str) -> str:
-    key_id = arn.split("/")[-1]
-    return f"{key_id.removeprefix('mrk-')[:8]}…"
+def _time(value: datetime | str) -> datetime:
+    time = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time

@@ -20,6 +20,7 @@ from kmslab.iam.principals import PrincipalElement
 
 CURRENT, OLD = "2012-10-17", "2008-10-17"
 MOST_REMEMBERED = 20_000  # documents
+_MOST_DIGITS = 1_000
 ELEMENTS = frozenset(
     {
         *("Sid", "Effect", "Condition", "Principal", "NotPrincipal"),
@@ -88,25 +89,34 @@ def compiled(document: str, kind: Kind) -> Policy:
 def load(document: str) -> Mapping[str, Any]:
     """The document as JSON; `MalformedPolicy` where it isn't an object of JSON."""
     try:
-        loaded = json.loads(document, object_pairs_hook=_once)
-    except (ValueError, RecursionError) as error:
-        raise MalformedPolicy(f"not JSON: {error}") from None
+        loaded = json.loads(document, object_pairs_hook=_once, parse_int=_number)
+    except json.JSONDecodeError as error:
+        raise MalformedPolicy(f"it is no JSON: {error}") from None
+    except RecursionError:
+        raise MalformedPolicy("it is nested too deep") from None
     if not isinstance(loaded, dict):
         raise MalformedPolicy("a policy is an object")
     return loaded
+
+
+def _number(digits: str) -> int:
+    """Python refuses to read very long numbers; no policy needs them."""
+    if len(digits) > _MOST_DIGITS:
+        raise MalformedPolicy(f"a number has at most {_MOST_DIGITS} digits")
+    return int(digits)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """JSON lets a name stand twice in an object; which of the two counts would be a riddle."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a name stands twice in one object")
+        raise MalformedPolicy("a name stands twice in one object")
     return found
 
 
 def _statements(loaded: Mapping[str, Any], kind: Kind) -> Iterator[Statement]:
     version = loaded.get("Version", OLD)
-    if version not in (CURRENT, OLD):
+    if not isinstance(version, str) or version not in (CURRENT, OLD):
         raise MalformedPolicy(f"Version {version!r}: {CURRENT} or {OLD} is due")
     if unknown := loaded.keys() - _TOP:
         raise MalformedPolicy(f"{', '.join(sorted(unknown))}: no element of a policy")
@@ -116,13 +126,13 @@ def _statements(loaded: Mapping[str, Any], kind: Kind) -> Iterator[Statement]:
     for number, each in enumerate(_listed(statements), start=1):
         try:
             yield _statement(number, each, kind, variables_too=version == CURRENT)
-        except (ValueError, TypeError, AttributeError) as error:
+        except ValueError as error:
             raise MalformedPolicy(f"statement {number}: {error}") from None
 
 
-def _statement(
-    number: int, written: Mapping[str, Any], kind: Kind, *, variables_too: bool
-) -> Statement:
+def _statement(number: int, written: Any, kind: Kind, *, variables_too: bool) -> Statement:
+    if not isinstance(written, dict):
+        raise ValueError(f"a statement is an object, not {written!r}")
     if unknown := written.keys() - ELEMENTS:
         raise ValueError(f"{', '.join(sorted(unknown))}: no element of a statement")
     if written.get("Effect") not in ("Allow", "Deny"):
@@ -179,10 +189,10 @@ def _one_of(written: Mapping[str, Any], name: str) -> str:
 
 
 def _conditions(written: Mapping[str, Any], variables_too: bool) -> Iterator[Condition]:
-    for name, keys in written.items():
+    for name, keys in _object("its Condition", written).items():
         over, operator, if_exists = operator_of(name)
         takes_variables = variables_too and operator is not None and operator.variables
-        for key, wanted in keys.items():
+        for key, wanted in _object(name, keys).items():
             texts = request.values(wanted)
             yield Condition(
                 name=name,
@@ -193,6 +203,12 @@ def _conditions(written: Mapping[str, Any], variables_too: bool) -> Iterator[Con
                 if_exists=if_exists,
                 lookup_key=key.lower(),
             )
+
+
+def _object(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{name} is an object, not {value!r}")
+    return value
 
 
 def _listed(value: Any) -> list[Any]:

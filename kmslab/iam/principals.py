@@ -134,7 +134,7 @@ def _entries(element: object) -> Iterator[tuple[str, str]]:
         for kind, names in element.items():
             if kind not in ("AWS", "Service", "Federated", "CanonicalUser"):
                 raise ValueError(f"{kind!r} is no kind of principal")
-            for name in [names] if isinstance(names, str) else names:
+            for name in names if isinstance(names, list) else [names]:
                 if not isinstance(name, str):
                     raise ValueError(f"a principal is a text, not {name!r}")
                 yield kind, name

@@ -103,11 +103,29 @@ def add(rooms: Rooms, call: Call, name: str, key: Key) -> None:
 
 def find(rooms: Rooms, call: Call, name: str) -> Alias | None:
     """The alias with this name in the caller's account and Region, or None."""
+    return find_in(rooms, call.account, call.region, name)
+
+
+def find_in(rooms: Rooms, account: str, region: str, name: str) -> Alias | None:
+    """The alias with this name in an account and Region, or None."""
     return rooms.store.known(
         f"SELECT {_COLUMNS} FROM alias WHERE account = ? AND region = ? AND name = ?",
-        (call.account, call.region, name),
+        (account, region, name),
         Alias,
     )
+
+
+def of_key(rooms: Rooms, key: Key) -> tuple[str, ...]:
+    """The names of the aliases that stand for a key."""
+
+    def names() -> tuple[str, ...]:
+        rows = rooms.store.rows(
+            "SELECT name FROM alias WHERE account = ? AND region = ? AND key_id = ? ORDER BY name",
+            (key.account, key.region, key.key_id),
+        )
+        return tuple(name for (name,) in rows)
+
+    return rooms.store.remembered(("aliases of", key.arn), names)
 
 
 def check_prefix(name: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kmslab.aws.call import Call, Output
 from kmslab.errors import AwsError
 from kmslab.hsm.kinds import NewKey
-from kmslab.kms import keys, material, policies, records, states, tags
+from kmslab.kms import keys, material, policies, records, saving_policies, states, tags
 from kmslab.kms.key import Key
 from kmslab.kms.material import Material
 from kmslab.kms.request import Request, Rooms
@@ -26,9 +26,10 @@ def create_key(request: Request) -> Output:
     """CreateKey: makes a KMS key. With Origin EXTERNAL it waits for the caller's key material."""
     rooms, call = request.rooms, request.call
     room_for_one_more(rooms, call)
-    policy = policies.checked(request, request.get("Policy", policies.default(call.account)))
     new_tags = tags.checked({}, request.get("Tags", []))
     key = add(rooms, call, request.prepared)
+    asked = request.get("Policy", policies.default(call.account))
+    policy = saving_policies.checked(request, key, asked)
     policies.put(rooms, key, policy)
     tags.put(rooms, key, new_tags)
     return {"KeyMetadata": keys.metadata(rooms, key)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kmslab.access.ask import Ask
 from kmslab.aws.call import Call
 from kmslab.errors import AwsError
 from kmslab.kms import aliases, names, records, tokens
@@ -90,9 +91,18 @@ def _of_blob(rooms: Rooms, call: Call, expected: Key | None) -> Key:
             raise AwsError("IncorrectKeyException", _WRONG_KEY)
         return expected
     key = records.find(rooms, call.account, call.region, parts.key_id)
+    key = key or records.find_anywhere(rooms, call.region, parts.key_id)
     if key is None:
         raise AwsError("AccessDeniedException", _NO_KEY)
     return key
+
+
+def unseen(call: Call, ask: Ask, error: AwsError) -> AwsError:
+    """The refusal of another account's key that only a ciphertext names: as if it weren't there."""
+    half = {"kms:Decrypt": "KeyId", "kms:ReEncryptFrom": "SourceKeyId"}.get(ask.action)
+    if half and call.parameters.get(half) is None and ask.account != call.account:
+        error.message = _NO_KEY
+    return error
 
 
 def by_grant(rooms: Rooms, call: Call) -> tuple[Key, ...]:

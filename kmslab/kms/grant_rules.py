@@ -29,6 +29,8 @@ _BY_USAGE: Mapping[str, frozenset[str]] = MappingProxyType(
         ENCAPSULATE: frozenset({"Encapsulate", "Decapsulate"}) | _PUBLIC,
     }
 )
+# Every operation that some grant can hold.
+GRANTABLE = _EVERY_KEY | _DATA_KEYS | frozenset().union(*_BY_USAGE.values())
 _CONTEXTS = ("EncryptionContextSubset", "EncryptionContextEquals")
 MOST_PAIRS, MOST_CHARACTERS = 8, 384  # of a constraint's context: pairs, and in a value
 _PRINCIPAL = re.compile(

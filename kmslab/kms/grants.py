@@ -1,4 +1,4 @@
-"""Grants as records: who lends which operations with a key to whom. Their effect is not here.
+"""Grants as records: who lends which operations with a key to whom. What they do: `lending.py`.
 
 Source: "Grants in AWS KMS", CreateGrant, RetireGrant, RevokeGrant.
 """
@@ -9,9 +9,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from kmslab.aws.call import Output
+from kmslab.aws.call import Call, Output
 from kmslab.errors import AwsError
 from kmslab.kms import grant_rules, paging, tokens
+from kmslab.kms.constraints import pin
 from kmslab.kms.key import Key
 from kmslab.kms.request import Request, Rooms
 from kmslab.kms.timing import when
@@ -79,24 +80,31 @@ def list_grants(request: Request) -> Output:
 
 
 def list_retirable_grants(request: Request) -> Output:
-    """ListRetirableGrants: the grants in account and Region that a principal may retire."""
+    """ListRetirableGrants: the grants in a Region, of any account, that a principal may retire."""
     page, call = paging.page(request, LIMIT), request.call
     principal = grant_rules.one_principal(request, "Retiring", required=True)
     grants = _select(
         request.rooms,
-        "account = ? AND region = ? AND retiring = ? AND grant_id > ? ORDER BY grant_id LIMIT ?",
-        (call.account, call.region, principal, page.after, page.size + 1),
+        "region = ? AND retiring = ? AND grant_id > ? ORDER BY grant_id LIMIT ?",
+        (call.region, principal, page.after, page.size + 1),
     )
     return page.cut("Grants", [each.entry() for each in grants], "GrantId")
 
 
 def retire_grant(request: Request) -> Output:
     """RetireGrant: the end of a grant, by its token or by key ARN and grant id."""
-    facts = tokens.read(request.rooms, "grant", request.get("GrantToken", ""))
-    grant_id = facts["grant"] if facts else request.get("GrantId")
+    grant_id = to_retire(request.rooms, request.call)
     _end(request, grant_id)
     request.noted["grantId"] = grant_id
     return {}
+
+
+def to_retire(rooms: Rooms, call: Call) -> str:
+    """The id of the grant that a RetireGrant names, by its token or by its id."""
+    facts = tokens.read(rooms, "grant", call.parameters.get("GrantToken") or "")
+    grant_id: str = facts["grant"] if facts else call.parameters.get("GrantId") or ""
+    grant_rules.check_id(grant_id)
+    return grant_id
 
 
 def revoke_grant(request: Request) -> Output:
@@ -146,11 +154,13 @@ def _add(request: Request, asked: dict[str, Any]) -> str:
         raise AwsError("LimitExceededException", f"{key.arn} has {MOST_A_KEY:,} grants already")
     grant_id = rooms.settings.new_grant_id()
     retiring = asked.get("RetiringPrincipal") or asked.get("RetiringServicePrincipal") or ""
+    grantee = asked.get("GranteePrincipal") or asked.get("GranteeServicePrincipal") or ""
     rooms.store.write(
-        "INSERT INTO key_grant VALUES (?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO key_grant ({_COLUMNS}, retiring, grantee, pin) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *(key.account, key.region, key.key_id, grant_id, rooms.settings.now()),
-            *(retiring, json.dumps(asked)),
+            *(json.dumps(asked), retiring, grantee, pin(asked.get("Constraints", {}))),
         ),
     )
     return grant_id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from kmslab.access.refusal import hidden
 from kmslab.aws.call import Call
 from kmslab.errors import AwsError
 from kmslab.kms import aliases, records
@@ -40,12 +41,24 @@ def _by_arn(rooms: Rooms, call: Call, arn: str, aliases_too: bool) -> Key:
     if region != call.region:
         raise AwsError("NotFoundException", f"Invalid arn {region}")
     if account != call.account:
-        raise _hidden(call)
+        return _in_another_account(rooms, call, account, kind, name)
     if kind == "alias":
         return _by_alias(rooms, call, f"alias/{name}")
     if not KEY_ID.fullmatch(name):
         raise AwsError("NotFoundException", f"Invalid keyId {name}")
     return _by_id(rooms, call, name)
+
+
+def _in_another_account(rooms: Rooms, call: Call, account: str, kind: str, name: str) -> Key:
+    """Whether it isn't there or isn't for the caller, AWS doesn't say."""
+    key_id: str | None = name
+    if kind == "alias":
+        alias = aliases.find_in(rooms, account, call.region, f"alias/{name}")
+        key_id = alias.key_id if alias else None
+    key = records.find(rooms, account, call.region, key_id) if key_id else None
+    if key is None:
+        raise hidden(call, f"kms:{call.operation}")
+    return key
 
 
 def _check_aliases(allowed: bool) -> None:
@@ -65,12 +78,3 @@ def _by_alias(rooms: Rooms, call: Call, name: str) -> Key:
     if alias is None:
         raise aliases.not_found(call, name)
     return _by_id(rooms, call, alias.key_id)
-
-
-def _hidden(call: Call) -> AwsError:
-    return AwsError(
-        "AccessDeniedException",
-        f"User: {call.principal.arn} is not authorized to perform: kms:{call.operation} on this "
-        "resource because the resource does not exist in this Region, no resource-based policies "
-        "allow access, or a resource-based policy explicitly denies access",
-    )

@@ -24,6 +24,7 @@ from kmslab.kms import (
     policies,
     replicas,
     rotation,
+    saving_policies,
     signing,
     tags,
 )
@@ -45,6 +46,11 @@ class Operation:
     usage: str = ""  # the key usage that it needs, if any
     origin: str = ""  # the origin that it needs, if any
     not_yet: tuple[str, ...] = ()  # parameters that this kmslab does not answer yet
+
+    @property
+    def is_about_no_key(self) -> bool:
+        """Whether IAM policies alone decide it, before anything is made for it."""
+        return self.find is finding.no_key
 
 
 by_id, by_name, by_ciphertext = finding.by_id, finding.by_name, finding.by_ciphertext
@@ -90,7 +96,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "TagResource": _changing(tags.tag_resource),
         "UntagResource": _changing(tags.untag_resource),
         "ListResourceTags": Operation(tags.list_resource_tags, _KEY_ID),
-        "PutKeyPolicy": _changing(policies.put_key_policy),
+        "PutKeyPolicy": _changing(saving_policies.put_key_policy),
         "GetKeyPolicy": Operation(policies.get_key_policy, _KEY_ID),
         "ListKeyPolicies": Operation(policies.list_key_policies, _KEY_ID),
         "CreateGrant": _changing(grants.create_grant),

@@ -58,6 +58,16 @@ def find(rooms: Rooms, account: str, region: str, key_id: str) -> Key | None:
     )
 
 
+def find_anywhere(rooms: Rooms, region: str, key_id: str) -> Key | None:
+    """The key with this id in a Region, in any account: a ciphertext says only the id."""
+    return rooms.store.known(
+        f"SELECT {_COLUMNS} FROM kms_key WHERE account IN (SELECT number FROM account) "
+        "AND region = ? AND key_id = ?",
+        (region, key_id),
+        Key,
+    )
+
+
 def related(rooms: Rooms, key: Key) -> list[Key]:
     """A multi-Region key in all its Regions, primary first; a single-Region key alone."""
     rows = rooms.store.rows(

@@ -23,6 +23,7 @@ from kmslab.kms import (
     material,
     policies,
     records,
+    saving_policies,
     states,
     tags,
 )
@@ -40,9 +41,6 @@ def replicate_key(request: Request) -> Output:
     rooms, primary, region = request.rooms, request.key, request.get("ReplicaRegion")
     _check(rooms, primary, region)
     creating.room_for_one_more(rooms, replace(request.call, region=region))
-    policy = policies.checked(
-        request, request.get("Policy", policies.default(request.call.account))
-    )
     new_tags = tags.checked({}, request.get("Tags", []))
     replica = replace(
         primary,
@@ -56,6 +54,8 @@ def replicate_key(request: Request) -> Output:
         own = each if primary.origin == "AWS_KMS" else replace(each, token=None, expires=None)
         material.add(rooms, replica, own)
     generations.settle(rooms, replica)
+    asked = request.get("Policy", policies.default(request.call.account))
+    policy = saving_policies.checked(request, replica, asked)
     policies.put(rooms, replica, policy)
     tags.put(rooms, replica, new_tags)
     agenda.schedule(rooms, replica, replica.created + SETTLING_SECONDS, "settle", _born(primary))

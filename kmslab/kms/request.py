@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kmslab.access.authorizer import Authorizer
 from kmslab.aws.call import Call
 from kmslab.cloudtrail.recorder import Recorder
 from kmslab.kms.key import Key
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """What the service works with: its records, its HSMs, its clock and ids, its trail."""
+    """What the service works with: its records, HSMs, clock and ids, trail, and who decides."""
 
     store: Store
     fleet: Fleet
     settings: Settings
     recorder: Recorder
+    authorizer: Authorizer
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 0 time       what became due since the last call?      kms/due.py
 1 validate   is its shape right?                       aws/validation.py, botocore's model
 2 find       which KMS keys is it about?               kms/finding.py
-3 authorize  may this caller do that with them?        everyone's own account only, so far
+3 authorize  may this caller do that with them?        kms/permissions.py, access/, iam/
 4 kind       is it a key for that?                     kms/algorithms.py
 5 state      is the key in a state that allows it?     kms/states.py
 6 perform    the operation itself                      kms/operations.py says where
@@ -20,7 +20,7 @@ from botocore.model import ServiceModel
 from kmslab.aws.call import Answer, Call, Output
 from kmslab.aws.validation import validate
 from kmslab.errors import AwsError, FleetDown, HsmError, StoreBusy, StoreError
-from kmslab.kms import algorithms, due, finding, grants, service_keys, states
+from kmslab.kms import algorithms, due, finding, grants, permissions, states
 from kmslab.kms.key import Key
 from kmslab.kms.operations import NOT_ANSWERED, OPERATIONS, Operation
 from kmslab.kms.request import Request, Rooms
@@ -49,10 +49,13 @@ class Kms:
                 operation = _operation(call)
                 validate(self._model.operation_model(call.operation), call.parameters)
                 _check_dry_run(call)
+                if operation.is_about_no_key:
+                    self._authorize(call, keys)
                 prepared = operation.prepare(rooms, call) if operation.prepare else None
                 with rooms.store.transaction() if operation.changes else nullcontext():
                     keys += operation.find(rooms, call)
-                    self._authorize(call, keys)
+                    if not operation.is_about_no_key:
+                        self._authorize(call, keys)
                     _check_keys(operation, call, keys)
                     request = Request(call, rooms, tuple(keys), prepared)
                     output = _perform(operation, request)
@@ -67,10 +70,13 @@ class Kms:
         return Answer(output, request_id)
 
     def _authorize(self, call: Call, keys: list[Key]) -> None:
-        """Policies and grants will decide here. So far an account's admin is its only caller."""
+        """Asks for every permission that the call needs; the first no refuses it."""
         grants.check_tokens(self._rooms, call.parameters.get("GrantTokens") or [])
-        for key in keys:
-            service_keys.check_caller(self._rooms, key, call)
+        for ask in permissions.asks(self._rooms, call, keys):
+            try:
+                self._rooms.authorizer.check(call, ask)
+            except AwsError as error:
+                raise finding.unseen(call, ask, error) from None
 
     def _declare(self, call: Call, error: AwsError) -> None:
         """An error that AWS's model of the operation does not have becomes the one that it has."""

@@ -12,13 +12,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any
 
 from kmslab.aws.call import Call, Output
 from kmslab.aws.principal import Principal
-from kmslab.errors import AwsError
 from kmslab.kms import aliases, creating, policies, records, rotation, specs
 from kmslab.kms.key import Key
 from kmslab.kms.request import Rooms
@@ -61,25 +59,6 @@ def first_use(rooms: Rooms, call: Call, service: Service) -> Key:
         known = aliases.find(rooms, home, alias)
         key = known and records.find(rooms, home.account, home.region, known.key_id)
         return key or _make(rooms, home, service, alias)
-
-
-def check_caller(rooms: Rooms, key: Key, call: Call) -> None:
-    """AccessDeniedException for what an AWS managed key's policy lets nobody do directly.
-
-    Its first statement is for calls through the service, its last for the account's own.
-    """
-    if key.manager == "AWS" and not _lets(policies.find(rooms, key), f"kms:{call.operation}"):
-        raise AwsError(
-            "AccessDeniedException",
-            f"User: {call.principal.arn} is not authorized to perform: kms:{call.operation} on "
-            f"resource: {key.arn} because no resource-based policy allows the "
-            f"kms:{call.operation} action",
-        )
-
-
-def _lets(policy: str, action: str) -> bool:
-    actions = json.loads(policy)["Statement"][-1]["Action"]
-    return any(fnmatchcase(action, allowed) for allowed in actions)
 
 
 def _make(rooms: Rooms, call: Call, service: Service, alias: str) -> Key:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from kmslab.aws.call import Output
 from kmslab.errors import AwsError
@@ -40,12 +41,16 @@ def list_resource_tags(request: Request) -> Output:
     return page.cut_named("Tags", [pair for pair in entries if pair[0] > page.after])
 
 
-def of(rooms: Rooms, key: Key) -> list[Tag]:
+def of(rooms: Rooms, key: Key) -> Sequence[Tag]:
     """All tags of a key, by name."""
-    rows = rooms.store.rows(
-        f"SELECT name, value FROM tag WHERE {_OF_KEY} ORDER BY name", _names(key)
-    )
-    return [{"TagKey": name, "TagValue": value} for name, value in rows]
+
+    def read() -> Sequence[Tag]:
+        rows = rooms.store.rows(
+            f"SELECT name, value FROM tag WHERE {_OF_KEY} ORDER BY name", _names(key)
+        )
+        return [MappingProxyType({"TagKey": name, "TagValue": value}) for name, value in rows]
+
+    return rooms.store.remembered(("tags of", key.arn), read)
 
 
 def put(rooms: Rooms, key: Key, tags: Sequence[Tag]) -> None:

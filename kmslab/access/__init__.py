@@ -1,0 +1,1 @@
+"""Where a call meets the policies that apply to it: the decision, its message, its explanation."""

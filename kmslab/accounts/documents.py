@@ -1,0 +1,106 @@
+"""Policy documents: what may be saved, and what becomes of a name whose bearer is gone.
+
+Sources: IAM User Guide, "IAM JSON policy elements: Principal" and "IAM and AWS STS quotas".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from kmslab.errors import AwsError
+
+PolicyKind = Literal["identity", "trust", "session", "scp", "rcp"]
+Policy = str | Mapping[str, Any] | Sequence[Mapping[str, Any]]  # a document, or its statements
+_SPACE = re.compile(r"\s+")
+
+
+def checked_document(text: str, kind: PolicyKind) -> str:
+    """The document, or the MalformedPolicyDocument with which IAM refuses to save it."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise AwsError("MalformedPolicyDocument", "This policy contains invalid Json") from None
+    statements = document.get("Statement") if isinstance(document, dict) else None
+    statements = [statements] if isinstance(statements, dict) else statements
+    if not isinstance(statements, list) or not all(isinstance(each, dict) for each in statements):
+        raise AwsError("MalformedPolicyDocument", "Syntax errors in policy.")
+    if kind == "trust":
+        tuple(named_principals(text))
+    return text
+
+
+def size(text: str) -> int:
+    """The characters of a document that count: IAM counts no white space."""
+    return len(_SPACE.sub("", text))
+
+
+def written(policy: Policy) -> str:
+    """A document as text, from the forms in which a learner writes one."""
+    if isinstance(policy, str):
+        return policy
+    if isinstance(policy, Mapping):
+        whole = policy if "Statement" in policy else {"Statement": [dict(policy)]}
+    elif isinstance(policy, Sequence):
+        whole = {"Statement": [_statement(each) for each in policy]}
+    else:
+        raise TypeError(
+            f"policy={policy!r}: a policy document is due, as a dict, a JSON text or a list of "
+            "statements"
+        )
+    try:
+        return json.dumps({"Version": "2012-10-17", **whole})
+    except TypeError as error:
+        raise TypeError(f"policy={policy!r}: JSON can't hold it: {error}") from None
+
+
+def _statement(statement: Any) -> dict[str, Any]:
+    if not isinstance(statement, Mapping):
+        raise TypeError(f"statement {statement!r}: a dict with Effect, Action and Resource is due")
+    return dict(statement)
+
+
+def named_principals(text: str) -> Iterator[tuple[str, str]]:
+    """Every principal that a document names, with its type: ("AWS", "arn:…").
+
+    MalformedPolicyDocument where a principal is no text.
+    """
+    for element in _principal_elements(json.loads(text)):
+        named = {"AWS": element} if isinstance(element, str) else element
+        if not isinstance(named, dict):
+            raise AwsError("MalformedPolicyDocument", "Syntax errors in policy.")
+        for kind, names in named.items():
+            for name in [names] if isinstance(names, str) else names or [None]:
+                if not isinstance(name, str):
+                    raise AwsError("MalformedPolicyDocument", "Syntax errors in policy.")
+                yield kind, name
+
+
+def renamed(text: str, arn: str, unique_id: str) -> str:
+    """The document with a unique id wherever it named the ARN of a user or role as a principal.
+
+    Conditions that compare ARNs stay as they are: only principals are kept as ids by AWS.
+    """
+    document, found = json.loads(text), False
+    for element in _principal_elements(document):
+        if not isinstance(element, dict) or "AWS" not in element:
+            continue
+        names = element["AWS"]
+        if arn in ([names] if isinstance(names, str) else names):
+            found = True
+            element["AWS"] = (
+                unique_id
+                if isinstance(names, str)
+                else [unique_id if name == arn else name for name in names]
+            )
+    return json.dumps(document, indent=2, separators=(",", " : ")) if found else text
+
+
+def _principal_elements(document: Any) -> Iterator[Any]:
+    statements = document["Statement"]
+    for statement in [statements] if isinstance(statements, dict) else statements:
+        for name in ("Principal", "NotPrincipal"):
+            if name in statement:
+                yield statement[name]
