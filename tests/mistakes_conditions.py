@@ -214,6 +214,13 @@ class NullSeesEmptyAsPresent(Rules):
         return ("true" if values is None else "false") in wanted
 
 
+class EmptyTextIsAValue(Rules):
+    """An empty text is a value to set operators and Null."""
+
+    def is_empty(self, values: Values) -> bool:
+        return values == []
+
+
 class KeyNamesKeepCase(Rules):
     """Names of condition keys do not ignore case."""
 

@@ -224,7 +224,11 @@ class Conditions:
 
     def null(self, wanted: list[str], values: Values | None) -> bool:
         """Null: "true" is an absent key (or one without a value), "false" one that has a value."""
-        return ("true" if not values else "false") in wanted
+        return ("true" if values is None or self.is_empty(values) else "false") in wanted
+
+    def is_empty(self, values: Values) -> bool:
+        """ "Set operators": a value may be "a null dataset, such as an empty string"."""
+        return not any(items(values))
 
     def missing(self, quantifier: str, operator: str) -> bool:
         """A missing key: false, true when negated; ForAllValues true, ForAnyValue false."""
@@ -240,9 +244,9 @@ class Conditions:
     def quantified(self, quantifier: str, each: list[bool], operator: str) -> bool:
         """ "Set operators for multivalued context keys".
 
-        An empty list is a key that is there without a value: ForAllValues is true for it and
-        ForAnyValue false, IfExists or not. Several values without a set operator, which the
-        documentation forbids, satisfy nothing (silent; this refuses more).
+        Without values ForAllValues is true and ForAnyValue false, also with IfExists: the key is
+        there. Several values without a set operator, which the documentation forbids, satisfy
+        nothing (silent; this refuses more).
         """
         if quantifier == "ForAllValues":
             return all(each)
@@ -262,7 +266,8 @@ class Conditions:
             return (
                 self.missing_if_exists(operator) if exists else self.missing(quantifier, operator)
             )
-        each = [self.satisfied(operator, wanted, value, scope) for value in items(values)]
+        given = [] if quantifier and self.is_empty(values) else items(values)
+        each = [self.satisfied(operator, wanted, value, scope) for value in given]
         return self.quantified(quantifier, each, operator)
 
     def conditions(self, block: Mapping[str, Mapping[str, Any]], scope: Scope) -> bool:

@@ -131,6 +131,8 @@ def known(rng: random.Random, caller: pool.Caller) -> dict[str, Values]:
         }
     context |= {key: some(pool.WORDS) for key in pool.STRING_LISTS if rng.random() < 0.7}
     context |= {key: some(pool.ARNS) for key in pool.ARN_LISTS if rng.random() < 0.7}
+    if rng.random() < 0.1:
+        context[pool.STRING_LISTS[1]] = ""  # no value either
     for key in pool.DATE_KEYS:
         seconds = pool.MOMENTS[int(rng.random() * len(pool.MOMENTS))]
         if rng.random() < 0.7:
@@ -269,7 +271,8 @@ def build(rng: random.Random, number: int) -> Made:
         allow = broken != "identity" and ("identity" in must or scene.chance(0.3))
         made["identity_policies"] = [policy(scene, "identity", allow, deny == "identity")]
         if scene.chance(0.2):
-            made["identity_policies"].append(policy(scene, "identity", False))
+            at = int(scene.rng.random() * 2)
+            made["identity_policies"].insert(at, policy(scene, "identity", False))
     return made | limits(scene, must, broken, deny) | levels(scene, broken, deny)
 
 

@@ -220,9 +220,9 @@ def attempt(scene: Scene, truth: bool, version: str) -> tuple[str, str, Any] | N
     _, make, operators, keys = next(family for family in FAMILIES if way < family[0])
     key, operator = scene.one(keys), scene.one(operators)
     values = scene.context.get(key)
-    several = isinstance(values, list) or scene.chance(0.12)
+    several = isinstance(values, list) or values == "" or scene.chance(0.12)
     quantifier = scene.one(("ForAllValues", "ForAnyValue")) if several else ""
-    exists = values != [] and scene.chance(0.22)  # silent: a key without a value and IfExists
+    exists = scene.chance(0.22)
     negated = "Not" in operator
     if not values:
         if fixed(quantifier, negated, exists, values) != truth:

@@ -8,16 +8,20 @@ from typing import Any
 
 Case = Mapping[str, Any]
 NEEDED = frozenset({"principal", "account", "action", "resource", "resource_account"})
+ELEMENTS = frozenset({"Statement", "Effect", "AWS"})  # without them it is no document
+ELEMENTS |= {"Action", "NotAction", "Resource", "NotResource", "Principal", "NotPrincipal"}
 
 
 def smaller(value: Any) -> Iterator[Any]:
     """The value with one part less, at any depth; large parts go first."""
     if isinstance(value, dict):
-        yield from ({name: part for name, part in value.items() if name != gone} for gone in value)
+        for gone in value.keys() - ELEMENTS:
+            yield {name: part for name, part in value.items() if name != gone}
         for name, part in value.items():
-            yield from (value | {name: less} for less in smaller(part))
+            yield from (value | {name: less} for less in smaller(part) if less != {})
     if isinstance(value, list):
-        yield from (value[:at] + value[at + 1 :] for at in range(len(value)))
+        for at in range(len(value) if len(value) > 1 else 0):
+            yield value[:at] + value[at + 1 :]
         for at, part in enumerate(value):
             yield from ([*value[:at], less, *value[at + 1 :]] for less in smaller(part))
 

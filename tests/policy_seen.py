@@ -61,7 +61,7 @@ OTHERS = (
     ),
     *("variable in another Version", "unquoted Boolean", "unquoted number"),
     *("pattern *", "pattern ?", "literal .", "literal +", "literal [", "literal ("),
-    *("key without value", "key of several values", "key in capitals"),
+    *("key without value", "empty text", "key of several values", "key in capitals"),
 )
 EVERYTHING = (*CONDITIONS, *PRINCIPALS, *OTHERS)
 
@@ -154,6 +154,7 @@ def seen(case: Case) -> Iterator[str]:
     yield from ["empty SCP level"] if [] in case["scps"] else []
     yield from ["several levels"] if len(case["scps"]) > 1 else []
     for value in case["context"].values():
+        yield from ["empty text"] if value == "" else []
         if isinstance(value, list) and len(value) != 1:
             yield "key of several values" if value else "key without value"
     for place in PLACES:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -389,7 +388,7 @@ def test_inline_policies_have_room_together(folk: Folk, iam: Any, kind: str) -> 
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 409
 
 
-def test_managed_and_trust_policies_have_a_size(folk: Folk, iam: Any) -> None:
+def test_managed_and_trust_policies_have_a_size(iam: Any) -> None:
     iam.create_policy(PolicyName="fits", PolicyDocument=big(6_144))
     with refused("LimitExceeded", "Cannot exceed quota for PolicySize: 6144"):
         iam.create_policy(PolicyName="p", PolicyDocument=big(6_145))
@@ -580,9 +579,9 @@ def test_every_operation_of_the_table_is_one_of_iams(iam: Any) -> None:
 
 
 @pytest.fixture
-def two(tmp_path: Path) -> Iterator[tuple[Folk, Folk]]:
+def two(tmp_path: Path) -> tuple[Folk, Folk]:
     """The same lab, opened twice."""
-    yield Folk(tmp_path), Folk(tmp_path)
+    return Folk(tmp_path), Folk(tmp_path)
 
 
 def test_what_one_process_does_the_other_sees(two: tuple[Folk, Folk]) -> None:

@@ -1,4 +1,4 @@
-"""Pitfalls of policy evaluation 1 to 24: documents, principals and how policies limit each other.
+"""Pitfalls of policy evaluation 1 to 24, 50 and 52: principals, and how policies limit each other.
 
 Each number is a row of what the course collected from AWS's documentation; both evaluators are
 asked.
@@ -103,7 +103,7 @@ def test_silence_of_iam_does_not_matter_to_a_direct_grant(
     decide: Decide, caller: str, name: str
 ) -> None:
     # 9
-    other = {"boundary": allow("s3:*")}
+    other: dict[str, Any] = {"boundary": allow("s3:*")}
     other |= {"session": allow("s3:*")} if caller == S1 else {}
     granted = allow("kms:*", to={"AWS": name})
     assert decide(case(caller, key=granted, **other)) == ALLOWED
@@ -158,7 +158,7 @@ def test_an_explicit_deny_anywhere_beats_every_allow(decide: Decide, place: str)
     # 15
     to = "*" if place in ("key", "rcps") else None
     policy = [deny("kms:*", to=to)]
-    found = {"key": allow("kms:*", to={"AWS": S1}), "scps": [[allow("s3:*")]]}
+    found: dict[str, Any] = {"key": allow("kms:*", to={"AWS": S1}), "scps": [[allow("s3:*")]]}
     found[place] = [[policy]] if place in ("scps", "rcps") else policy
     assert decide(case(S1, **found)) == EXPLICIT
 
@@ -254,3 +254,18 @@ def test_resource_star_in_a_key_policy_means_this_key(decide: Decide) -> None:
     assert decide(case(ALICE, key=allow("kms:*", to={"AWS": ALICE}, on="*"))) == ALLOWED
     other = allow("kms:*", to={"AWS": ALICE}, on=OTHER_KEY)
     assert decide(case(ALICE, key=other)) == IMPLICIT
+
+
+def test_an_iam_policy_satisfies_the_callers_account(decide: Decide) -> None:
+    # 50
+    granted = allow("kms:*", to={"AWS": AWAY_ROOT})
+    assert decide(case(EVE, key=granted, identity=allow("kms:Decrypt", on=KEY))) == ALLOWED
+
+
+def test_the_root_user_may_everything_but_use_a_key_that_names_no_account(
+    decide: Decide,
+) -> None:
+    # 52
+    assert decide(case(ROOT, "s3:GetObject", f"{BUCKET}/1")) == ALLOWED
+    assert decide(case(ROOT, key=allow("kms:*", to={"AWS": ALICE}))) == IMPLICIT
+    assert decide(case(ROOT, key=allow("kms:*", to={"AWS": ROOT}))) == ALLOWED

@@ -78,8 +78,9 @@ class Authorizer:
         who = applying(accounts, call.principal)
         context = Context(call, ask, who, accounts)
         answers: dict[Hashable, _Remembered] = accounts.store.remembered("decisions", dict)
-        name = _name(call, ask)
-        request, kept = _request(call, ask, context), answers.get(name)
+        request = _request(call, ask, context)
+        name = _name(call, ask, request)
+        kept = answers.get(name)
         if kept is None or not _still_holds(kept, request):
             kept = self._decide(call, ask, who, request)
             if len(answers) >= MOST_REMEMBERED:
@@ -100,9 +101,9 @@ class Authorizer:
         return _Remembered(policies, *looked_at, made.outcome, made.layer, made.sources)
 
 
-def _name(call: Call, ask: Ask) -> Hashable:
-    """What a decision is remembered under: all that chooses the policies which apply."""
-    grants = tuple(grant.name for grant in ask.grants)
+def _name(call: Call, ask: Ask, request: Request) -> Hashable:
+    """What a decision is remembered under: all that chooses the policies and grants that apply."""
+    grants = tuple((grant.name, grant.covers(request)) for grant in ask.grants)
     document = ask.policy and ask.policy.document
     return (
         *(call.principal, call.way.endpoint, ask.action, ask.resource, ask.account, document),

@@ -72,10 +72,7 @@ def named_principals(text: str) -> Iterator[tuple[str, str]]:
         if not isinstance(named, dict):
             raise AwsError("MalformedPolicyDocument", "Syntax errors in policy.")
         for kind, names in named.items():
-            for name in [names] if isinstance(names, str) else names or [None]:
-                if not isinstance(name, str):
-                    raise AwsError("MalformedPolicyDocument", "Syntax errors in policy.")
-                yield kind, name
+            yield from ((kind, name) for name in _names(names))
 
 
 def renamed(text: str, arn: str, unique_id: str) -> str:
@@ -88,14 +85,18 @@ def renamed(text: str, arn: str, unique_id: str) -> str:
         if not isinstance(element, dict) or "AWS" not in element:
             continue
         names = element["AWS"]
-        if arn in ([names] if isinstance(names, str) else names):
+        if arn in _names(names):
             found = True
-            element["AWS"] = (
-                unique_id
-                if isinstance(names, str)
-                else [unique_id if name == arn else name for name in names]
-            )
+            changed = [unique_id if name == arn else name for name in _names(names)]
+            element["AWS"] = unique_id if isinstance(names, str) else changed
     return json.dumps(document, indent=2, separators=(",", " : ")) if found else text
+
+
+def _names(names: Any) -> list[str]:
+    listed = [names] if isinstance(names, str) else names
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        raise AwsError("MalformedPolicyDocument", "Syntax errors in policy.")
+    return listed
 
 
 def _principal_elements(document: Any) -> Iterator[Any]:

@@ -53,6 +53,9 @@ class Lent(Protocol):
     def covers(self, request: Request) -> bool:
         """Whether it lends what is asked for, under its constraints."""
 
+    def looks(self, request: Request) -> tuple[tuple[str, str, str, bool], ...]:
+        """Why: what is compared, what the grant wants, what the request has, whether it fits."""
+
 
 Level = tuple[Named, ...]
 

@@ -48,7 +48,7 @@ def decide(request: Request, policies: Policies) -> Decision:
 
 def layers(request: Request, policies: Policies) -> Iterator[tuple[Layer, Named]]:
     """Every policy that the request has to pass, with its layer."""
-    for layer, levels in _controls(request, policies):
+    for layer, levels in controls(request, policies):
         yield from ((layer, named) for level in levels for named in level)
     for layer, one in (
         (Layer.ENDPOINT, policies.endpoint),
@@ -92,7 +92,7 @@ def first(
     return found
 
 
-def _controls(request: Request, policies: Policies) -> Iterator[tuple[Layer, tuple[Level, ...]]]:
+def controls(request: Request, policies: Policies) -> Iterator[tuple[Layer, tuple[Level, ...]]]:
     """The organisations' policies that concern this caller and this action."""
     if request.caller.is_linked:
         return

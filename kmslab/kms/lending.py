@@ -32,6 +32,8 @@ from kmslab.kms.key import Key
 from kmslab.kms.request import Rooms
 
 SETTLE_SECONDS = 300
+MOST_AT_ONCE = 50  # grants of one grantee that are looked at one by one
+_Row = tuple[str, float, Mapping[str, Any]]  # grant id, time of making, details
 _WITHOUT_CONTEXT = ("kms:DescribeKey", "kms:RetireGrant")
 
 
@@ -41,22 +43,46 @@ class Loan:
 
     name: str
     level: Way
+    grantee: str
     details: Mapping[str, Any]  # members of its CreateGrant request
     keys: Keys  # of the request
+    waits: float = 0.0  # seconds until it is in force
 
     def way(self, _caller: Caller) -> Way:
         """How the grant names the caller: an account as grantee only passes it on."""
         return self.level
 
     def covers(self, request: Request) -> bool:
-        """Whether the constraints hold; and for CreateGrant, whether the child lends no more."""
-        wanted = self.details.get("Constraints", {})
+        """Whether it is in force, lends the operation, and its constraints hold."""
+        operation = request.action.removeprefix("kms:")
+        return (
+            not self.waits
+            and operation in self.details["Operations"]
+            and self._constraints_hold(request, self.details.get("Constraints", {}))
+        )
+
+    def looks(self, request: Request) -> tuple[tuple[str, str, str, bool], ...]:
+        """What the grant wants and what the request has, part by part."""
+        operations, wanted = self.details["Operations"], self.details.get("Constraints", {})
+        operation = request.action.removeprefix("kms:")
+        found = [
+            ("Principal", self.grantee, request.caller.arn, True),
+            ("Action", ", ".join(operations), operation, operation in operations),
+        ]
+        if wanted:
+            asked = json.dumps(dict(self.keys.context()))
+            holds = self._constraints_hold(request, wanted)
+            found.append(("Constraints", json.dumps(wanted), asked, holds))
+        if self.waits:
+            found.append(("In force", f"in {self.waits:.0f} s", "no grant token", False))
+        return tuple(found)
+
+    def _constraints_hold(self, request: Request, wanted: Mapping[str, Any]) -> bool:
         if request.action == "kms:CreateGrant":
             return self._covers_child(wanted)
         apart = request.action in _WITHOUT_CONTEXT
-        return (apart or constraints.holds(wanted, self.keys.context())) and _source_holds(
-            wanted, request
-        )
+        holds = apart or constraints.holds(wanted, self.keys.context())
+        return holds and _source_holds(wanted, request)
 
     def _covers_child(self, wanted: Mapping[str, Any]) -> bool:
         """A grant made through this one lends no operation more, and is as strict at least."""
@@ -66,17 +92,15 @@ class Loan:
 
 
 def loans(rooms: Rooms, keys: Keys, key: Key) -> tuple[Loan, ...]:
-    """The grants on a key that name the caller and the operation, and are in force."""
-    call, operation = keys.call, keys.action.removeprefix("kms:")
-    if operation not in grant_rules.GRANTABLE:
+    """The grants on a key that name the caller."""
+    call = keys.call
+    if keys.action.removeprefix("kms:") not in grant_rules.GRANTABLE:
         return ()
-    found = [
-        Loan(grant_id, level, details, keys)
+    return tuple(
+        Loan(grant_id, level, grantee, details, keys, _waits(rooms, call, key, grant_id, created))
         for level, grantee in _grantees(call)
-        for grant_id, created, details in _of(rooms, key, grantee, operation, keys)
-        if _in_force(rooms, call, key, grant_id, created)
-    ]
-    return tuple(found)
+        for grant_id, created, details in _of(rooms, key, grantee, keys)
+    )
 
 
 def _grantees(call: Call) -> list[tuple[Way, str]]:
@@ -89,37 +113,43 @@ def _grantees(call: Call) -> list[tuple[Way, str]]:
     return [(Way.DIRECT, name) for name in names if name != root] + passed_on
 
 
-def _of(
-    rooms: Rooms, key: Key, grantee: str, operation: str, keys: Keys
-) -> tuple[tuple[str, float, Mapping[str, Any]], ...]:
-    """A grantee's grants for an operation whose constraint on the context may hold.
-
-    A key with very many grants is asked for few of them (`constraints.pin`).
-    """
-    pins = constraints.pins(keys.context()) if keys.action not in _WITHOUT_CONTEXT else ()
-    marks = ", ".join("?" * (len(pins) + 1))
-    anyway = "OR 1" if keys.action in (*_WITHOUT_CONTEXT, "kms:CreateGrant") else ""
-
-    def read() -> tuple[tuple[str, float, Mapping[str, Any]], ...]:
-        rows = rooms.store.rows(
-            "SELECT grant_id, created, details FROM key_grant WHERE account = ? AND region = ? "
-            f"AND key_id = ? AND grantee = ? AND (pin IN ({marks}) {anyway}) ORDER BY grant_id",
-            (key.account, key.region, key.key_id, grantee, "", *pins),
-        )
-        loaded = [(grant_id, created, json.loads(text)) for grant_id, created, text in rows]
-        return tuple(row for row in loaded if operation in row[2]["Operations"])
-
-    return rooms.store.remembered(("grants", key.arn, grantee, operation, pins), read)
+def _of(rooms: Rooms, key: Key, grantee: str, keys: Keys) -> tuple[_Row, ...]:
+    """A grantee's grants on a key; if there are many, those whose context may fit the request."""
+    names = (key.account, key.region, key.key_id, grantee)
+    few = rooms.store.remembered(
+        ("grants", names), lambda: _read(rooms, names, f"LIMIT {MOST_AT_ONCE + 1}")
+    )
+    if len(few) <= MOST_AT_ONCE:
+        return few
+    if keys.action in (*_WITHOUT_CONTEXT, "kms:CreateGrant"):
+        return rooms.store.remembered(("all grants", names), lambda: _read(rooms, names, ""))
+    pins = ("", *constraints.pins(keys.context()))
+    marks = ", ".join("?" * len(pins))
+    return rooms.store.remembered(
+        ("grants", names, pins), lambda: _read(rooms, (*names, *pins), f"AND pin IN ({marks})")
+    )
 
 
-def _in_force(rooms: Rooms, call: Call, key: Key, grant_id: str, created: float) -> bool:
-    if created + SETTLE_SECONDS <= now(Accounts(rooms.store, rooms.settings)):
-        return True
+def _read(rooms: Rooms, values: tuple[str, ...], more: str) -> tuple[_Row, ...]:
+    rows = rooms.store.rows(
+        "SELECT grant_id, created, details FROM key_grant WHERE account = ? AND region = ? "
+        f"AND key_id = ? AND grantee = ? {more}",
+        values,
+    )
+    return tuple((grant_id, created, json.loads(text)) for grant_id, created, text in rows)
+
+
+def _waits(rooms: Rooms, call: Call, key: Key, grant_id: str, created: float) -> float:
+    """Seconds until a grant is in force: none with its token, or when it has settled."""
+    left = created + SETTLE_SECONDS - now(Accounts(rooms.store, rooms.settings))
+    if left <= 0:
+        return 0.0
     given = (tokens.read(rooms, "grant", each) for each in call.parameters.get("GrantTokens") or ())
-    return any(
+    named = any(
         facts is not None and (facts["key"], facts["grant"]) == (key.arn, grant_id)
         for facts in given
     )
+    return 0.0 if named else left
 
 
 def _source_holds(wanted: Mapping[str, Any], request: Request) -> bool:

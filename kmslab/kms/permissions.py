@@ -136,6 +136,10 @@ class _Retiring:
         """No constraint counts for RetireGrant."""
         return True
 
+    def looks(self, request: Asked) -> tuple[tuple[str, str, str, bool], ...]:
+        """Who may retire it, for an explanation."""
+        return (("Principal", "who may retire it", request.caller.arn, bool(self.level)),)
+
 
 def _retiring(rooms: Rooms, call: Call, key: Key) -> Ask:
     grant_id = grants.to_retire(rooms, call)
