@@ -15,7 +15,6 @@ from kmslab.accounts.records import Accounts
 from kmslab.accounts.request import Rooms as AccountRooms
 from kmslab.accounts.service import AccountService
 from kmslab.aws import regions
-from kmslab.aws.authorize import let_pass
 from kmslab.aws.call import Call, Service
 from kmslab.aws.session import Clients
 from kmslab.clock import Clock
@@ -23,6 +22,7 @@ from kmslab.cloudtrail.recorder import Recorder
 from kmslab.cloudtrail.service import CloudTrail
 from kmslab.cloudtrail.trail import Trail
 from kmslab.errors import StoreError
+from kmslab.explain.answers import Answers
 from kmslab.kms.request import Rooms
 from kmslab.kms.service import Kms
 from kmslab.kms.service_keys import SERVICES, first_use
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from kmslab.hsm.fleet import Fleet
 
 
-class Lab(People):
+class Lab(People, Answers):
     """A lab, ready to use.
 
     `Lab()` is fresh, and gone when the process ends. `Lab(path)` lives in that folder and can be
@@ -149,7 +149,7 @@ def _rooms(folder: Path, seed: int | None) -> Rooms:
 def _stage(rooms: Rooms, clients: Clients) -> Stage:
     """What callers are made with, IAM and STS among it."""
     accounts = Accounts(rooms.store, rooms.settings)
-    inside = AccountRooms(accounts, rooms.recorder, let_pass)
+    inside = AccountRooms(accounts, rooms.recorder, rooms.authorizer)
     return Stage(
         accounts,
         AccountService("iam", inside, iam.OPERATIONS, clients.model),
@@ -164,6 +164,6 @@ def _cloudtrail(rooms: Rooms, clients: Clients) -> Service:
     @cache
     def made() -> CloudTrail:
         model = clients.model("cloudtrail")
-        return CloudTrail(rooms.store, rooms.settings, rooms.recorder, model, let_pass)
+        return CloudTrail(rooms.store, rooms.settings, rooms.recorder, model, rooms.authorizer)
 
     return lambda call: made()(call)

@@ -28,7 +28,8 @@ class IgnoreCaseKeepsCase(Rules):
 class StringEqualsTakesWildcards(Rules):
     """StringEquals takes wildcards."""
 
-    same = Rules.like
+    def same(self, wanted: str, value: str, scope: Scope) -> bool:
+        return self.like(wanted, value, scope)
 
 
 class StringLikeTakesNone(Rules):

@@ -26,6 +26,9 @@ OTHER_KEY = f"arn:aws:kms:us-east-1:{HOME}:key/5678efab"
 OBJECT, BUCKET = "arn:aws:s3:::b/folder/report.txt", "arn:aws:s3:::b"
 ALLOWED, IMPLICIT, EXPLICIT = "Allowed", "ImplicitlyDenied", "ExplicitlyDenied"
 
+FIELDS = {"boundary": "boundary", "session": "session_policy"}
+FIELDS |= dict.fromkeys(("key", "bucket", "trust"), "resource_policy")
+
 
 def ours(case: Mapping[str, Any]) -> str:
     """What kmslab.iam decides."""
@@ -63,26 +66,23 @@ def case(
     `scps` and `rcps` are levels of lists of statements; `owner` is the resource's account.
     """
     account = principal.split(":")[4]
-    owner = policies.pop("owner", "*" not in resource and resource.split(":")[4]) or HOME
+    owner = policies.pop("owner", resource.split(":")[4] if resource != "*" else account) or HOME
     found: dict[str, Any] = {
         "id": "by hand",
         "principal": principal,
         "account": account,
         "action": action,
         "resource": resource,
-        "resource_account": account if resource == "*" else owner,
-        "identity_policies": [],
+        "resource_account": owner,
         "context": policies.pop("context", {}),
     }
-    names = {"boundary": "boundary", "session": "session_policy"}
-    names |= dict.fromkeys(("key", "bucket", "trust"), "resource_policy")
     for name, value in policies.items():
         if name in ("scps", "rcps"):
             found[name] = [[document(one) for one in level] for level in value]
         elif name == "identity":
             found["identity_policies"] = [document(value)]
         else:
-            found[names[name]] = document(value)
+            found[FIELDS[name]] = document(value)
     return found
 
 

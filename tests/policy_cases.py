@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
-import policy_words as pool
 from policy_conditions import condition
 from policy_elements import MODERN, action, not_principal, principal, resource
-from policy_words import Scene, Values
+from policy_requests import request
+from policy_words import Scene
 
 Document = dict[str, Any]
 Made = dict[str, Any]
@@ -106,66 +105,6 @@ def denied_way(scene: Scene) -> str:
     return scene.one(("direct", "account", "role" if session else "direct"))
 
 
-# --- requests ---------------------------------------------------------------------------------
-
-
-def known(rng: random.Random, caller: pool.Caller) -> dict[str, Values]:
-    """The context of a request, apart from what follows from the caller."""
-
-    def some(values: tuple[str, ...]) -> list[str]:
-        return [values[int(rng.random() * len(values))] for _ in range(int(rng.random() * 3.2))]
-
-    context: dict[str, Values] = {}
-    if caller.kind == "assumed-role" and (caller.role.count("/") > 1 or rng.random() < 0.2):
-        context["aws:PrincipalArn"] = caller.role
-    for keys, values in (
-        (pool.STRING_KEYS[:5], pool.WORDS),
-        (pool.NUMBER_KEYS, pool.NUMBERS),
-        (pool.BOOL_KEYS, ("true", "false")),
-        (pool.BINARY_KEYS, pool.BINARIES),
-        (pool.ADDRESS_KEYS, pool.ADDRESSES),
-        (pool.ARN_KEYS[1:], pool.ARNS),
-    ):
-        context |= {
-            key: values[int(rng.random() * len(values))] for key in keys if rng.random() < 0.6
-        }
-    context |= {key: some(pool.WORDS) for key in pool.STRING_LISTS if rng.random() < 0.7}
-    context |= {key: some(pool.ARNS) for key in pool.ARN_LISTS if rng.random() < 0.7}
-    if rng.random() < 0.1:
-        context[pool.STRING_LISTS[1]] = ""  # no value either
-    for key in pool.DATE_KEYS:
-        seconds = pool.MOMENTS[int(rng.random() * len(pool.MOMENTS))]
-        if rng.random() < 0.7:
-            iso = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            context[key] = str(seconds) if key == "aws:EpochTime" or rng.random() < 0.2 else iso
-    return context
-
-
-def request(rng: random.Random) -> tuple[Scene, dict[str, Values]]:
-    """A request, and the part of its context that the case itself gives."""
-    account = pool.ACCOUNTS[int(rng.random() * 2)]
-    caller = rng.choices(pool.CALLERS[account], pool.WEIGHTS)[0]
-    service = rng.choices(("kms", "s3", "none", "sts"), (45, 28, 15, 12))[0]
-    if service == "sts" and caller.kind in ("root", "federated-user"):
-        service = "kms"  # neither may call AssumeRole
-    owner = account
-    if service != "none" and rng.random() < 0.35:
-        owner = pool.AWAY if account == pool.HOME else pool.HOME
-    if service == "kms":
-        action_name = "kms:" + rng.choice(pool.KMS_ACTIONS)
-        name = f"arn:aws:kms:us-east-1:{owner}:{rng.choice(pool.KEYS)}"
-    elif service == "s3":
-        name = "arn:aws:s3:::" + rng.choice(pool.OBJECTS)
-        action_name = "s3:" + (rng.choice(pool.S3_ACTIONS) if "/" in name else "ListBucket")
-    elif service == "sts":
-        action_name, name = "sts:AssumeRole", f"arn:aws:iam::{owner}:role/target"
-    else:
-        action_name, name = rng.choice(pool.BARE_ACTIONS), "*"
-    given = known(rng, caller)
-    scene = Scene(rng, service, action_name, name, owner, caller, pool.follows(caller) | given)
-    return scene, given
-
-
 # --- a whole case -----------------------------------------------------------------------------
 
 PLACES = {"kms": "key", "s3": "bucket", "sts": "trust"}
@@ -246,6 +185,26 @@ def plan(scene: Scene, must: list[str]) -> tuple[str, str]:
     return broken, deny
 
 
+def by_resource(scene: Scene, way: str, needed: bool, broken: str, deny: str) -> Document | None:
+    """The policy of the resource, if it has one."""
+    place = PLACES.get(scene.service, "")
+    wanted = needed or deny == "resource" or (way == "" and scene.chance(0.3))
+    if not place or not wanted:
+        return None
+    return policy(scene, place, needed and broken != "resource", deny == "resource", way)
+
+
+def by_identity(scene: Scene, must: list[str], broken: str, deny: str) -> list[Document]:
+    """The identity's policies; the root user has none."""
+    if scene.caller.kind == "root" or ("identity" not in must and scene.chance(0.5)):
+        return []
+    allow = broken != "identity" and ("identity" in must or scene.chance(0.3))
+    found = [policy(scene, "identity", allow, deny == "identity")]
+    if scene.chance(0.2):
+        found.insert(int(scene.rng.random() * 2), policy(scene, "identity", False))
+    return found
+
+
 def build(rng: random.Random, number: int) -> Made:
     """One case."""
     scene, given = request(rng)
@@ -259,20 +218,10 @@ def build(rng: random.Random, number: int) -> Made:
         "action": scene.action,
         "resource": scene.resource,
         "resource_account": scene.resource_account,
-        "resource_policy": None,
-        "identity_policies": [],
+        "resource_policy": by_resource(scene, way, "resource" in needed, broken, deny),
+        "identity_policies": by_identity(scene, must, broken, deny),
         "context": given,
     }
-    if "resource" in needed or deny == "resource" or (way == "" and scene.chance(0.3)):
-        place, allow = PLACES.get(scene.service, ""), broken != "resource" and "resource" in needed
-        if place:
-            made["resource_policy"] = policy(scene, place, allow, deny == "resource", way)
-    if scene.caller.kind != "root" and ("identity" in must or scene.chance(0.5)):
-        allow = broken != "identity" and ("identity" in must or scene.chance(0.3))
-        made["identity_policies"] = [policy(scene, "identity", allow, deny == "identity")]
-        if scene.chance(0.2):
-            at = int(scene.rng.random() * 2)
-            made["identity_policies"].insert(at, policy(scene, "identity", False))
     return made | limits(scene, must, broken, deny) | levels(scene, broken, deny)
 
 

@@ -162,14 +162,24 @@ def arn(scene: Scene, operator: str, value: str, hit: bool, version: str) -> Any
 FAMILIES: tuple[tuple[float, Make, tuple[str, ...], tuple[str, ...]], ...] = (
     (0.36, string, tuple(f"String{name}" for name in STRINGS), pool.STRING_KEYS),
     (0.50, string, tuple(f"String{name}" for name in STRINGS), pool.STRING_LISTS),
-    (0.60, number, tuple(f"Numeric{name}" for name in ORDERED), pool.NUMBER_KEYS),
-    (0.70, date, tuple(f"Date{name}" for name in ORDERED), pool.DATE_KEYS),
+    (0.61, number, tuple(f"Numeric{name}" for name in ORDERED), pool.NUMBER_KEYS),
+    (0.71, date, tuple(f"Date{name}" for name in ORDERED), pool.DATE_KEYS),
     (0.77, boolean, ("Bool",), pool.BOOL_KEYS),
     (0.81, binary, ("BinaryEquals",), pool.BINARY_KEYS),
     (0.89, address, ("IpAddress", "NotIpAddress"), pool.ADDRESS_KEYS),
     (0.96, arn, ARN_NAMES, pool.ARN_KEYS),
     (1.01, arn, ARN_NAMES, pool.ARN_LISTS),
 )
+
+
+SAMPLES: dict[Make, str] = {  # what conditions on a missing key are made around
+    number: "5",
+    date: "1704067200",
+    boolean: "true",
+    binary: "AAEC",
+    address: "10.1.2.3",
+    arn: pool.ARNS[0],
+}
 
 
 def matched(quantifier: str, negated: bool, truth: bool) -> str:
@@ -227,9 +237,7 @@ def attempt(scene: Scene, truth: bool, version: str) -> tuple[str, str, Any] | N
     if not values:
         if fixed(quantifier, negated, exists, values) != truth:
             return None
-        sample = {number: "5", date: "1704067200", boolean: "true", address: "10.1.2.3"}
-        sample |= {binary: "AAEC", arn: pool.ARNS[0]}
-        present = [sample.get(make, "blue")]
+        present = [SAMPLES.get(make, "blue")]
     else:
         present = [values] if isinstance(values, str) else values
     if make is date:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from policy_words import HOME, NEAR, NEAR_ACTIONS, OTHER, Scene
+from policy_words import HOME, NEAR, NEAR_ACTIONS, OTHER, Scene, Values
 
 Element = tuple[str, Any]
 MODERN = "2012-10-17"
@@ -32,6 +32,11 @@ def escaped(scene: Scene, text: str, version: str) -> str:
     return escaped_all(text)
 
 
+def first(value: Values, text: str) -> bool:
+    """Whether a key of several values has a first one that is in the text."""
+    return isinstance(value, list) and bool(value) and value[0] in text
+
+
 def with_variable(scene: Scene, text: str, found: bool) -> str:
     """The text written with a policy variable that has its value, or has none."""
     names = [
@@ -49,6 +54,10 @@ def with_variable(scene: Scene, text: str, found: bool) -> str:
         return f"{head}{slash}${{aws:PrincipalTag/absent, '{tail}'}}"
     if found:
         return escaped(scene, text, MODERN)
+    lists = [name for name, value in scene.context.items() if first(value, text)]
+    if lists and scene.chance(0.4):  # a multivalued key has no value as a variable
+        name = scene.one(lists)
+        return text.replace(scene.context[name][0], f"${{{name}}}", 1)
     wrong = ("${aws:PrincipalTag/absent}", "${aws:TagKeys}", "${aws:PrincipalTag/absent, 'no'}")
     return head + slash + scene.one((*wrong, f"{tail}${{aws:PrincipalTag/absent}}"))
 

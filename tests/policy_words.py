@@ -112,9 +112,9 @@ STRING_KEYS = (
     "aws:PrincipalAccount",
 )
 STRING_LISTS = ("aws:TagKeys", "kms:EncryptionContextKeys", "kms:GrantOperations")
-NUMBER_KEYS = ("s3:max-keys", "aws:MultiFactorAuthAge", "kms:RotationPeriodInDays")
+NUMBER_KEYS = ("s3:max-keys", "aws:MultiFactorAuthAge", "example:Sizes")  # several sizes
 NUMBERS = ("5", "9", "10", "900", "3600", "5.0", "0.5", "-3")
-DATE_KEYS = ("aws:CurrentTime", "aws:TokenIssueTime", "aws:EpochTime")
+DATE_KEYS = ("aws:CurrentTime", "aws:TokenIssueTime", "aws:EpochTime", "example:Moments")
 BOOL_KEYS = ("aws:SecureTransport", "aws:MultiFactorAuthPresent", "kms:GrantIsForAWSResource")
 BINARY_KEYS = ("example:Digest",)
 BINARIES = ("QmluYXJ5VmFsdWVJbkJhc2U2NA==", "AAEC", "YmxldWU=", "QmxldWU=")

@@ -17,6 +17,7 @@ from recorded import (
     CARL,
     HERE,
     KEY,
+    MINE,
     ROLE,
     ROOT,
     SERVICE,
@@ -186,6 +187,22 @@ def test_resources_of_assume_role_are_those_that_aws_shows(varied: Records) -> N
     ]
 
 
+def test_a_resource_is_named_once(records: Records) -> None:
+    policy = f"arn:aws:iam::{MINE}:policy/keys"
+    asked = {"UserName": "dave", "PolicyArn": policy}
+    records.success(ALICE, "AttachUserPolicy", asked, service="iam", arns=(policy,))
+    (entry,) = found(records, "ResourceName", policy)
+    assert [each["ResourceName"] for each in entry["Resources"]] == ["dave", policy]
+
+
+def test_an_event_is_found_at_the_time_that_it_shows(records: Records) -> None:
+    records.success(ALICE, "Encrypt")  # within a second, of which only the second shows
+    client = records.client()
+    (entry,) = client.lookup_events()["Events"]
+    again = client.lookup_events(StartTime=entry["EventTime"], EndTime=entry["EventTime"])
+    assert entry in again["Events"]
+
+
 def test_a_service_has_no_user_name_and_no_access_key(varied: Records) -> None:
     (entry,) = found(varied, "EventName", "GenerateDataKey")
     assert not {"Username", "AccessKeyId"} & entry.keys()
@@ -217,9 +234,9 @@ def test_pages_give_every_event_once(records: Records) -> None:
 
 def test_a_page_is_filled_although_what_fits_is_far_apart(records: Records) -> None:
     for number in range(60):
-        records.success(ALICE, "GetUser", {"UserName": f"u{number % 20}x"}, service="iam", arns=())
+        records.success(ALICE, "GetUser", {"UserName": f"u{number % 20}"}, service="iam", arns=())
     client = records.client()
-    asked = [{"AttributeKey": "ResourceName", "AttributeValue": "u1x"}]
+    asked = [{"AttributeKey": "ResourceName", "AttributeValue": "u1"}]
     first = client.lookup_events(LookupAttributes=asked, MaxResults=2)
     assert len(first["Events"]) == 2
     second = client.lookup_events(
@@ -305,6 +322,7 @@ def test_the_history_goes_back_90_days_of_the_labs_time(hours: Records) -> None:
     hours.settings.advance(timedelta(days=90) - timedelta(hours=2, minutes=30))
     asked = [{"AttributeKey": "EventName", "AttributeValue": "Encrypt"}]
     assert len(client.lookup_events(LookupAttributes=asked)["Events"]) == 2
+    assert len(client.lookup_events(LookupAttributes=asked, StartTime=at(9))["Events"]) == 2
     assert len(hours.trail().named("Encrypt")) == 4
 
 

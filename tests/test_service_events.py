@@ -120,7 +120,7 @@ def test_reads_of_iam_show_no_answer(records: Records) -> None:
 
 
 def test_assume_role_shows_the_new_access_key_id_and_the_session(records: Records) -> None:
-    shown = event(records, "sts", "AssumeRole", ASSUME, ASSUMED, arns=(ROLE,))
+    shown = event(records, "sts", "AssumeRole", ASSUME, ASSUMED)
     assert shown["requestParameters"] == {
         "roleArn": ROLE,
         "roleSessionName": "run-1",

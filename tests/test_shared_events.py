@@ -38,6 +38,8 @@ def test_a_call_on_a_strangers_key_leaves_an_event_in_both_accounts(records: Rec
     assert mine["requestID"] == theirs["requestID"] == request_id
     assert [each["recipientAccountId"] for each in (mine, theirs)] == [MINE, THEIRS]
     own = {"eventID", "recipientAccountId", "userIdentity"}
+    records.success()
+    assert mine.keys() - records.last().keys() == {"sharedEventID"}
     assert {name: mine[name] for name in mine.keys() - own} == {
         name: theirs[name] for name in theirs.keys() - own
     }
@@ -81,6 +83,13 @@ def test_a_call_in_ones_own_account_is_shared_with_nobody(records: Records) -> N
     assert len(records.store.rows("SELECT number FROM event")) == 1
 
 
+def test_what_belongs_to_aws_or_to_no_account_is_shared_with_nobody(records: Records) -> None:
+    for arn in ("arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws:s3:::bucket"):
+        records.success(service="iam", arns=(arn,))
+        assert "sharedEventID" not in records.last()
+    assert len(records.store.rows("SELECT number FROM event")) == 2
+
+
 def test_each_owner_gets_one_copy_whatever_number_of_keys(records: Records) -> None:
     third = KEY.replace(MINE, THIRD)
     records.success(operation="ReEncrypt", arns=(THEIR_KEY, third))
@@ -100,13 +109,8 @@ def test_a_services_own_call_is_the_owners_event_alone(records: Records) -> None
 
 
 def test_a_strangers_role_that_is_assumed_leaves_an_event_with_its_owner(records: Records) -> None:
-    records.success(
-        ALICE,
-        "AssumeRole",
-        {"RoleArn": THEIR_ROLE, "RoleSessionName": "look"},
-        service="sts",
-        arns=(THEIR_ROLE,),
-    )
+    asked = {"RoleArn": THEIR_ROLE, "RoleSessionName": "look"}
+    records.success(ALICE, "AssumeRole", asked, service="sts", arns=())
     event = records.last(THEIRS)
     assert event["userIdentity"]["type"] == "AWSAccount"
     assert event["resources"] == [

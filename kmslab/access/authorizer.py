@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from kmslab.access.ask import Ask, ResourcePolicy
 from kmslab.access.context import Context
+from kmslab.access.history import History
 from kmslab.access.refusal import refusal
 from kmslab.accounts.applying import Applying, applying, rcps
 from kmslab.accounts.named import Named as Document
@@ -48,6 +49,7 @@ class Authorizer:
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
+        self.history = History()
 
     def __call__(
         self,
@@ -66,11 +68,24 @@ class Authorizer:
     def check(self, call: Call, ask: Ask) -> Decision:
         """The decision that lets a call go on; AccessDenied with that decision where none does."""
         decision = self.decide(call, ask)
+        decisions = self.history.note(call, decision)
         if not decision.allowed:
             error = refusal(call, ask, decision)
-            error.decisions = (decision,)
+            error.decisions = decisions
+            self.history.refused(error)
             raise error
         return decision
+
+    def suppose(self, call: Call, ask: Ask, given: Mapping[str, Values]) -> Decision:
+        """The decision on a question that nobody asked, with some condition keys given."""
+        who = applying(self._accounts, call.principal)
+        request = _request(call, ask, Context(call, ask, who, self._accounts))
+        supposed = replace(
+            request,
+            lookup=_over(given, request.lookup),
+            resource_lookup=_over(given, request.by_resource),
+        )
+        return decide(supposed, _policies(self._accounts, call, ask, who))
 
     def decide(self, call: Call, ask: Ask) -> Decision:
         """The decision on one question of a call."""
@@ -115,6 +130,10 @@ def _still_holds(kept: _Remembered, request: Request) -> bool:
     return all(request.lookup(key) == values for key, values in kept.seen) and all(
         request.by_resource(key) == values for key, values in kept.seen_by_resource
     )
+
+
+def _over(given: Mapping[str, Values], lookup: Lookup) -> Lookup:
+    return lambda key: given[key] if key in given else lookup(key)
 
 
 def _watching(lookup: Lookup, seen: dict[str, Values | None]) -> Lookup:

@@ -55,6 +55,8 @@ class Account(Shown):
         path: str = "/",
     ) -> User:
         """The user of that name, made if there is none; what is given is put either way."""
+        if isinstance(groups, str):
+            raise TypeError(f"groups={groups!r}: a list of groups is due")
         with self._stage.accounts.store.transaction():
             entity = self._one("user", name, path)
             user = User(self._stage, entity)
@@ -126,6 +128,8 @@ class Account(Shown):
             arn = given.policy_arn(self._stage.accounts, self.number, boundary)
             named = {f"{word}Name": name, "PermissionsBoundary": arn}
             self._do(f"Put{word}PermissionsBoundary", **named)
+        if tags is not None and not isinstance(tags, Mapping):
+            raise TypeError(f'tags={tags!r}: a dict is due, as in {{"team": "a"}}')
         if tags:
             pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
             self._do(f"Tag{word}", **{f"{word}Name": name, "Tags": pairs})

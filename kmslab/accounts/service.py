@@ -15,7 +15,9 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from botocore.exceptions import ParamValidationError
 from botocore.model import ServiceModel
+from botocore.validate import ParamValidator
 
 from kmslab.accounts.applying import applying
 from kmslab.accounts.request import Operation, Request, Rooms
@@ -74,9 +76,13 @@ class AccountService:
     def direct(self, who: Principal, operation: str, **parameters: Any) -> Output:
         """Performs an operation with the same checks, but decided by nobody and not recorded.
 
-        Lessons set their stage with it.
+        Lessons set their stage with it. Types are checked by botocore, as boto3 does.
         """
         call = Call(who, self.name, operation, regions.DEFAULT, parameters)
+        shape = self._model.operation_model(operation).input_shape
+        report = ParamValidator().validate(parameters, shape)
+        if report.has_errors():
+            raise ParamValidationError(report=report.generate_report())
         self._validate(call)
         rooms = replace(self._rooms, authorize=let_pass)
         with rooms.accounts.store.transaction():

@@ -62,6 +62,12 @@ class Call:
         """The account that pays for the call: the caller's."""
         return self.principal.account
 
+    def without_bytes(self) -> Call:
+        """The same call without plaintexts and blobs: all that permissions are about."""
+        bare = {k: v for k, v in self.parameters.items() if not isinstance(v, bytes | bytearray)}
+        who, way = self.principal, self.way
+        return Call(who, self.service, self.operation, self.region, bare, self.user_agent, way)
+
     def arn(self, resource: str) -> str:
         """The ARN of a resource of this service in the caller's account and Region."""
         return f"arn:aws:{self.service}:{self.region}:{self.account}:{resource}"

@@ -62,15 +62,14 @@ class Recorder:
     ) -> str:
         """Records a call that was answered; returns its request id.
 
-        `arns` are the keys, roles … it was about; `more` goes to additionalEventData; `invoked_by`
-        is KMS where it calls another Region.
+        `arns` are the keys it was about; `more` goes to additionalEventData; `invoked_by` is KMS
+        where it calls another Region.
         """
         answered = shown.answer(call, output, arns)
         details = {"requestParameters": shown.parameters(call), "responseElements": answered}
-        if call.service == "kms":
-            arns = arns or shown.new_keys(answered)
-            if "KeyMaterialId" in output and "keyMaterialId" not in (answered or ()):
-                more = {**more, "keyMaterialId": output["KeyMaterialId"]}
+        arns = arns or shown.resources(call, answered)
+        if "KeyMaterialId" in output and "keyMaterialId" not in (answered or ()):
+            more = {**more, "keyMaterialId": output["KeyMaterialId"]}
         if more:
             details["additionalEventData"] = dict(more)
         return self._write(call, arns, details, invoked_by)

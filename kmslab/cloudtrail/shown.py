@@ -110,9 +110,12 @@ def _kms_answer(operation: str, output: Output, arns: Sequence[str]) -> dict[str
     return members(shown) if shown else None
 
 
-def new_keys(answered: dict[str, Any] | None) -> list[str]:
-    """The ARNs of the keys that an answer of KMS made, for a call that was about none."""
-    return [value["arn"] for value in (answered or {}).values()]
+def resources(call: Call, answered: dict[str, Any] | None) -> list[str]:
+    """The ARNs of what an answered call was about, where its service named none: a key, a role."""
+    if call.service == "kms":
+        return [value["arn"] for value in (answered or {}).values()]
+    role = call.parameters.get("RoleArn") if call.service == "sts" else None
+    return [role] if role else []
 
 
 def members(values: Mapping[str, Any]) -> dict[str, Any]:

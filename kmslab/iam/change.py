@@ -71,8 +71,10 @@ def _otherwise(decision: Decision, layer: Layer, statement: Statement) -> str:
         for each in statement.conditions
         if each.holds(lookup) is not statement.allows
     ]
-    ask = "a request with" if statement.allows else "a request that doesn't have"
-    return f'{ask} {" and ".join(told)}, as "{statement.name}" of the {layer} wants it'
+    told_of = f'{" and ".join(told)}, which "{statement.name}" of the {layer}'
+    if statement.allows:
+        return f"send a request with {told_of} wants"
+    return f"send a request without {told_of} denies"
 
 
 def _relation(condition: Condition) -> str:
@@ -90,7 +92,7 @@ def _steps(decision: Decision) -> tuple[str, ...]:
     while not decision.allowed and len(steps) < MOST_STEPS:
         if decision.outcome is Outcome.EXPLICIT:
             source = decision.sources[0]
-            steps.append(f"take the Deny {source} out")
+            steps.append(f"take {source} out, which denies it")
             decision = _undenied(decision, source)
         else:
             layer = decision.layer

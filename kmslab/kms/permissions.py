@@ -20,7 +20,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kmslab.access.ask import Ask, ResourcePolicy
-from kmslab.access.refusal import hidden
 from kmslab.aws.call import Call
 from kmslab.iam.principals import Caller, Way
 from kmslab.iam.request import Request as Asked
@@ -74,10 +73,13 @@ def on(
     also: Key | None = None,
     document: str | None = None,
 ) -> Ask:
-    """A question about a KMS key; `document` stands for its policy where that is to be changed."""
-    if key.account != call.account and call.operation not in ACROSS_ACCOUNTS:
-        raise hidden(call, action)
+    """A question about a KMS key; `document` stands for its policy where that is to be changed.
+
+    What another account can't be allowed has no policy or grant that could do so.
+    """
     keys = Keys(rooms, call, action, key, also)
+    if key.account != call.account and call.operation not in ACROSS_ACCOUNTS:
+        return Ask(action, key.arn, key.account, lookup=keys)
     policy = policies.find(rooms, key) if document is None else document
     return Ask(
         action=action,

@@ -90,6 +90,7 @@ def _check_lockout(request: Request, key: Key, document: str) -> None:
     if not decision.allowed:
         error = _malformed(_LOCKED_OUT)
         error.decisions = (decision,)
+        rooms.authorizer.history.refused(error)
         raise error
 
 

@@ -1,0 +1,73 @@
+"""What a lab answers about permissions: why, who can, what if, and what is odd in a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from kmslab.accounts.callers import Caller
+from kmslab.aws import regions
+from kmslab.explain import questions
+from kmslab.explain.advice import Advice
+from kmslab.explain.explanation import Explanation
+from kmslab.explain.questions import Given, WhoCan
+from kmslab.kms.request import Rooms
+
+_LOCKOUT = (
+    "The question was whether the caller could still change the policy, with the new one in place."
+)
+
+
+class Answers:
+    """Questions about permissions; none of them does anything, or leaves an event."""
+
+    _rooms: Rooms
+
+    def explain(self, error: ClientError | None = None) -> Explanation | Advice:
+        """Why the last call was allowed or refused, or why a call ended in this error.
+
+        A table in a notebook: the statement that decided first, and what would turn the answer.
+        """
+        history = self._rooms.authorizer.history
+        if error is None:
+            if not history.last:
+                raise ValueError("nothing was decided yet: make a call first")
+            return Explanation(history.last)
+        if not isinstance(error, ClientError):
+            raise TypeError(f"error={error!r}: an error of a boto3 client is due")
+        told = error.response["Error"]
+        decisions = history.of(error.response["ResponseMetadata"]["RequestId"])
+        if not decisions:
+            return Advice(told["Code"], told.get("Message", ""))
+        refused_to_save = told["Code"] == "MalformedPolicyDocumentException"
+        return Explanation(decisions, _LOCKOUT if refused_to_save else "")
+
+    def who_can(
+        self,
+        resource: str,
+        action: str,
+        context: Given | None = None,
+        region: str = regions.DEFAULT,
+    ) -> WhoCan:
+        """Everybody in the lab's accounts who may do an action with a key (or any ARN)."""
+        return questions.who_can(self._rooms, action, resource, region, context or {})
+
+    def simulate(
+        self,
+        principal: Caller,
+        action: str,
+        resource: str = "*",
+        context: Mapping[str, Any] | None = None,
+        region: str = regions.DEFAULT,
+    ) -> Explanation:
+        """The answer that a request would get, without making it.
+
+        `context` holds condition keys and their values, as in {"kms:EncryptionContext:dept": "hr"}.
+        """
+        if not isinstance(principal, Caller):
+            raise TypeError(f"principal={principal!r}: a caller is due, as lab.user gives it")
+        who, given = principal.principal, context or {}
+        decision = questions.supposed(self._rooms, who, action, resource, region, given)
+        return Explanation((decision,))

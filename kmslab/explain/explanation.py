@@ -1,0 +1,139 @@
+"""One explanation: the answer, the reason, the sieve of layers, what would turn it, the statements.
+
+Plain text where there is no notebook, HTML in one. A typical one fits a screen: the statement that
+decided stands first, then those that came near; statements about other actions are folded away.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from kmslab.explain import page
+from kmslab.explain.page import Row
+from kmslab.iam.change import Change, changes
+from kmslab.iam.decision import Decision, Layer, Outcome
+from kmslab.iam.trace import LayerLook, StatementLook, Verdict, sieve, statements
+
+MOST_ROWS = 8
+_HEAD = ("", "policy", "statement", "effect", "for whom", "action", "resource", "conditions")
+_MARKS = {
+    Verdict.DENIES: "✗",
+    Verdict.ALLOWS: "✓",
+    Verdict.DELEGATES: "◐",
+    Verdict.SILENT: "○",
+    Verdict.ABSENT: "○",
+}
+_HEADINGS = {
+    Outcome.ALLOWED: "Allowed",
+    Outcome.IMPLICIT: "Denied: nothing allows it",
+    Outcome.EXPLICIT: "Denied: a Deny statement matches",
+}
+
+
+class Explanation:
+    """Why a request got its answer. `decision`, `layers`, `statements` and `changes` are values."""
+
+    def __init__(self, decisions: tuple[Decision, ...], note: str = "") -> None:
+        self.decision = decisions[-1]
+        self._before = decisions[:-1]
+        self.note = note
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the request was allowed."""
+        return self.decision.allowed
+
+    @property
+    def reason(self) -> str:
+        """Why, in the words of AWS's messages."""
+        return self.decision.reason
+
+    @cached_property
+    def layers(self) -> tuple[LayerLook, ...]:
+        """The layers of policies, each with its verdict."""
+        return sieve(self.decision)
+
+    @cached_property
+    def statements(self) -> tuple[StatementLook, ...]:
+        """Every statement that was looked at, the deciding ones first."""
+        return statements(self.decision)
+
+    @cached_property
+    def changes(self) -> tuple[Change, ...]:
+        """What would turn a denial: each was tried, and did."""
+        return changes(self.decision)
+
+    def _lines(self) -> list[str]:
+        request = self.decision.request
+        asked = [f"{each.request.action}: {each.outcome}, {each.reason}" for each in self._before]
+        return [
+            f"{_short(request.caller.arn)} asks for {request.action} on {request.resource}",
+            *([f"{self.note}"] if self.note else []),
+            f"Why: {self.reason}.",
+            *(f"Before that, {each}." for each in asked),
+            "Layers: " + " → ".join(map(_layer, self.layers)),
+            *(f"What would turn it: {each}." for each in self.changes),
+        ]
+
+    def _rows(self) -> list[Row]:
+        return [_row(each) for each in self.statements]
+
+    def _split(self) -> tuple[list[Row], list[Row]]:
+        near = sum(_is_near(each) for each in self.statements)
+        shown = min(max(near, 1), MOST_ROWS)
+        rows = self._rows()
+        return rows[:shown], rows[shown:]
+
+    @property
+    def _heading(self) -> str:
+        return _HEADINGS[self.decision.outcome]
+
+    def __repr__(self) -> str:
+        shown, folded = self._split()
+        more = [f"… and {len(folded)} statements that are about something else"] if folded else []
+        table = page.as_text(_HEAD, shown) if shown else "no statements"
+        return "\n".join([self._heading, *self._lines(), "", table, *more])
+
+    def _repr_html_(self) -> str:
+        shown, folded = self._split()
+        return page.as_html(self._heading, self._lines(), _HEAD, shown, folded)
+
+
+def _is_near(look: StatementLook) -> bool:
+    """Whether a statement is about the action at all."""
+    return look.decides or all(
+        element.fits for element in look.elements if element.name.endswith("Action")
+    )
+
+
+def _layer(look: LayerLook) -> str:
+    names = {Layer.SCP: f"{look.layer} {look.name}", Layer.RESOURCE: look.name}
+    name = names.get(look.layer) or look.layer
+    return f"{name} {_MARKS[look.verdict]} {look.verdict}"
+
+
+def _row(look: StatementLook) -> Row:
+    """One statement as cells; ✓ and ✗ say what fits."""
+    cells = {"Principal": "", "Action": "", "Resource": ""}
+    conditions = list[str]()
+    for element in look.elements:
+        mark = "✓" if element.fits else "✗"
+        place = element.name.removeprefix("Not")
+        if place in cells:
+            negated = "all but " if element.name.startswith("Not") else ""
+            cells[place] = f"{mark} {negated}{_short(element.wanted)}"
+        else:
+            wanted = f"{element.key} {element.name} {element.wanted}".strip()
+            conditions.append(f"{mark} {wanted}" + ("" if element.fits else f" ({element.asked})"))
+    decides = "▶" if look.decides else ""
+    policy = f"{look.layer}: {look.policy}" if look.layer is Layer.GRANT else look.policy
+    names = (decides, policy, look.name, look.effect)
+    return Row((*names, *cells.values(), "\n".join(conditions)), look.decides)
+
+
+def _short(text: str) -> str:
+    """ARNs by what tells them apart: the part after the account."""
+    parts = [
+        part.split(":", 5)[-1] if part.startswith("arn:") else part for part in text.split(", ")
+    ]
+    return ", ".join(parts)

@@ -1,0 +1,121 @@
+"""Questions that are asked without doing anything: who can, and what if."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import overload
+
+from kmslab.access.ask import Ask
+from kmslab.accounts import records
+from kmslab.accounts.records import Accounts
+from kmslab.aws.call import Call
+from kmslab.aws.principal import Principal, Session
+from kmslab.errors import AwsError
+from kmslab.explain import page
+from kmslab.explain.page import Row
+from kmslab.iam.decision import Decision
+from kmslab.iam.request import context
+from kmslab.kms import names, permissions
+from kmslab.kms.request import Rooms
+
+Given = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Can:
+    """A principal that can, and what lets it."""
+
+    principal: Principal
+    decision: Decision
+
+
+class WhoCan(Sequence[str]):
+    """The ARNs of those who can; in a notebook a table that says what lets each."""
+
+    def __init__(self, action: str, resource: str, found: Sequence[Can]) -> None:
+        self._title = f"{action} on {resource}"
+        self._found = found
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[str]: ...
+    def __getitem__(self, at: int | slice) -> str | list[str]:
+        arns = [each.principal.policy_arn for each in self._found]
+        return arns[at]
+
+    def _rows(self) -> list[Row]:
+        return [
+            Row((each.principal.policy_arn, " and ".join(map(str, each.decision.sources))))
+            for each in self._found
+        ]
+
+    def __repr__(self) -> str:
+        return "\n".join([self._heading, page.as_text(_HEAD, self._rows()) if self._found else ""])
+
+    def _repr_html_(self) -> str:
+        return page.as_html(self._heading, [], _HEAD, self._rows(), [])
+
+    @property
+    def _heading(self) -> str:
+        return f"{len(self)} principals can: {self._title}"
+
+
+_HEAD = ("who", "what lets them")
+
+
+def supposed(
+    rooms: Rooms, who: Principal, action: str, resource: str, region: str, given: Given
+) -> Decision:
+    """The decision on a request that isn't made. `given` holds condition keys, by their names."""
+    service, _, operation = action.partition(":")
+    if not operation:
+        raise ValueError(f"action={action!r}: a service and an action are due, as in kms:Decrypt")
+    name = "ReEncrypt" if operation in ("ReEncryptFrom", "ReEncryptTo") else operation
+    call = Call(who, service, name, region, {})
+    return rooms.authorizer.suppose(call, _ask(rooms, call, action, resource), context(given))
+
+
+def who_can(rooms: Rooms, action: str, resource: str, region: str, given: Given) -> WhoCan:
+    """Everybody in the lab's accounts who may do an action with a resource.
+
+    Root users, users and roles; of a role each session counts as any. AWS services are not listed.
+    """
+    found = [
+        Can(who, decision)
+        for who in everybody(Accounts(rooms.store, rooms.settings))
+        if (decision := supposed(rooms, who, action, resource, region, given)).allowed
+    ]
+    return WhoCan(action, resource, found)
+
+
+def everybody(accounts: Accounts) -> Iterator[Principal]:
+    """Every principal of the lab's accounts."""
+    for (number,) in accounts.store.rows("SELECT number FROM account ORDER BY number"):
+        yield Principal(number, "root", "root", number, "")
+        for user in records.named_after(accounts, number, "user", "", "", _ALL):
+            yield Principal(number, "user", user.name, user.id, "", user.path)
+        for role in records.named_after(accounts, number, "role", "", "", _ALL):
+            session = Session(role.arn, role.id, 0.0, math.inf)
+            name = f"{role.name}/any"
+            yield Principal(number, "role session", name, f"{role.id}:any", "", session=session)
+
+
+_ALL = -1  # SQLite's word for no limit
+
+
+def _ask(rooms: Rooms, call: Call, action: str, resource: str) -> Ask:
+    if call.service != "kms" or resource == "*":
+        return Ask(action, resource)
+    number = rooms.settings.account  # a key id or alias is one of the lab's own account
+    at_home = replace(call, principal=Principal(number, "root", "root", number, ""))
+    try:
+        key = names.resolve(rooms, at_home, resource, aliases_too=True)
+    except AwsError as error:
+        raise ValueError(f"resource={resource!r}: {error}") from None
+    return permissions.on(rooms, call, action, key)
