@@ -26,6 +26,7 @@ LOG_PAGES = 4_000
 WAIT_SECONDS = 30.0  # how long a write waits for another process's write
 MOST_KNOWN = 10_000  # remembered at once
 Made = TypeVar("Made")
+_UNKNOWN = object()  # what None can't say: a row that isn't there is known too
 
 
 class Store:
@@ -66,22 +67,29 @@ class Store:
         It is remembered until the records change; another process's change is seen after the next
         `catch_up`, with which every call begins.
         """
-
-        def first_row() -> Made | None:
-            row = self.row(sql, values)
-            return None if row is None else make(*row)
-
-        return self.remembered((sql, values), first_row)
+        made = self._known.get((sql, values), _UNKNOWN)
+        if made is _UNKNOWN:
+            with self._lock:
+                row = self.row(sql, values)
+                made = self._keep((sql, values), None if row is None else make(*row))
+        return made  # type: ignore[no-any-return]  # what `make` made of this query
 
     def remembered(self, name: Hashable, make: Callable[[], Made]) -> Made:
-        """What `make` makes of the records; remembered under `name` until the records change."""
-        with self._lock:
-            if name not in self._known:
-                if len(self._known) >= MOST_KNOWN:
-                    self._known.clear()
-                self._known[name] = make()
-            made: Made = self._known[name]
-            return made
+        """What `make` makes of the records; remembered under `name` until the records change.
+
+        What is known is read without the lock: an entry is made, and all are forgotten, inside it.
+        """
+        made = self._known.get(name, _UNKNOWN)
+        if made is _UNKNOWN:
+            with self._lock:
+                made = self._keep(name, make())
+        return made  # type: ignore[no-any-return]  # what `make` made under this name
+
+    def _keep(self, name: Hashable, made: Any) -> Any:
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[name] = made
+        return made
 
     def catch_up(self) -> None:
         """Forgets what is remembered, if another process has written since."""

@@ -131,7 +131,7 @@ class NoVersionIsTheNewest(Rules):
     """Without a Version variables work."""
 
     def has_variables(self, document: Document) -> bool:
-        return document.get("Version", "2012-10-17") == "2012-10-17"
+        return super().has_variables({"Version": "2012-10-17"} | dict(document))
 
 
 class NoValueIsEmpty(Rules):

@@ -26,7 +26,7 @@ OTHER_KEY = f"arn:aws:kms:us-east-1:{HOME}:key/5678efab"
 OBJECT, BUCKET = "arn:aws:s3:::b/folder/report.txt", "arn:aws:s3:::b"
 ALLOWED, IMPLICIT, EXPLICIT = "Allowed", "ImplicitlyDenied", "ExplicitlyDenied"
 
-FIELDS = {"boundary": "boundary", "session": "session_policy"}
+FIELDS = {"boundary": "boundary", "session": "session_policy", "identity": "identity_policies"}
 FIELDS |= dict.fromkeys(("key", "bucket", "trust"), "resource_policy")
 
 
@@ -66,23 +66,21 @@ def case(
     `scps` and `rcps` are levels of lists of statements; `owner` is the resource's account.
     """
     account = principal.split(":")[4]
-    owner = policies.pop("owner", resource.split(":")[4] if resource != "*" else account) or HOME
+    owner = account if resource == "*" else resource.split(":")[4]
     found: dict[str, Any] = {
         "id": "by hand",
         "principal": principal,
         "account": account,
         "action": action,
         "resource": resource,
-        "resource_account": owner,
+        "resource_account": policies.pop("owner", owner or HOME),
         "context": policies.pop("context", {}),
     }
     for name, value in policies.items():
         if name in ("scps", "rcps"):
             found[name] = [[document(one) for one in level] for level in value]
-        elif name == "identity":
-            found["identity_policies"] = [document(value)]
         else:
-            found[FIELDS[name]] = document(value)
+            found[FIELDS[name]] = [document(value)] if name == "identity" else document(value)
     return found
 
 

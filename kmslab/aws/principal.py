@@ -44,6 +44,10 @@ class Principal:
     path: str = "/"  # of a user
     session: Session | None = field(default=None, repr=False)
 
+    def __hash__(self) -> int:
+        """Of two members: callers are looked up often, and few differ in the others alone."""
+        return hash((self.account, self.name))
+
     @property
     def arn(self) -> str:
         """The caller's ARN, as error messages and CloudTrail show it."""

@@ -94,13 +94,23 @@ class Loan:
 def loans(rooms: Rooms, keys: Keys, key: Key) -> tuple[Loan, ...]:
     """The grants on a key that name the caller."""
     call = keys.call
-    if keys.action.removeprefix("kms:") not in grant_rules.GRANTABLE:
+    if not _has_any(rooms, key) or keys.action.removeprefix("kms:") not in grant_rules.GRANTABLE:
         return ()
     return tuple(
         Loan(grant_id, level, grantee, details, keys, _waits(rooms, call, key, grant_id, created))
         for level, grantee in _grantees(call)
         for grant_id, created, details in _of(rooms, key, grantee, keys)
     )
+
+
+def _has_any(rooms: Rooms, key: Key) -> bool:
+    """Most keys have no grants."""
+    found = rooms.store.known(
+        "SELECT 1 FROM key_grant WHERE account = ? AND region = ? AND key_id = ? LIMIT 1",
+        (key.account, key.region, key.key_id),
+        bool,
+    )
+    return found is not None
 
 
 def _grantees(call: Call) -> list[tuple[Way, str]]:
