@@ -142,7 +142,8 @@ def _of(rooms: Rooms, key: Key, grantee: str, keys: Keys) -> tuple[_Row, ...]:
 
 def _read(rooms: Rooms, values: tuple[str, ...], more: str) -> tuple[_Row, ...]:
     rows = rooms.store.rows(
-        "SELECT grant_id, created, details FROM key_grant WHERE account = ? AND region = ? "
+        "SELECT grant_id, created, details FROM key_grant INDEXED BY grant_of_grantee "
+        "WHERE account = ? AND region = ? "
         f"AND key_id = ? AND grantee = ? {more}",
         values,
     )
