@@ -179,8 +179,7 @@ class Role(Holder, Caller):
         `client("sts").assume_role(…)`, which gives the same.
         """
         asked = {
-            "RoleArn": self.arn,
-            "RoleSessionName": name,
+            **{"RoleArn": self.arn, "RoleSessionName": name},
             "Policy": None if policy is None else written(policy),
             "Tags": [{"Key": key, "Value": value} for key, value in (tags or {}).items()],
             "DurationSeconds": duration,

@@ -21,6 +21,7 @@ from kmslab.errors import KmslabError
 # space. Newer pages are reported to allow more of both for service control policies.
 MOST_AT = 5
 MOST_CHARACTERS = 5_120
+_ONE_STAYS = "AWS keeps one, attach another one first"
 _TITLES: dict[Cap, str] = {"scp": "service control policy", "rcp": "resource control policy"}
 Change = Callable[[organization.Organization], organization.Organization]
 
@@ -98,10 +99,7 @@ class Organization:
             for place in places:
                 kept = tuple(each for each in now.names(cap, place) if each != name)
                 if not kept:
-                    raise KmslabError(
-                        f"{name} is the last {_TITLES[cap]} at {place}: AWS keeps one, attach "
-                        "another one first"
-                    )
+                    raise KmslabError(f"{name} is the last {_TITLES[cap]} at {place}: {_ONE_STAYS}")
                 now = now.with_attached(cap, place, kept)
             return now
 

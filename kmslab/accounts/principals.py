@@ -21,8 +21,7 @@ def exists(accounts: Accounts, arn_or_account: str) -> bool:
     """Whether it is a principal that a policy may name: one that is there.
 
     "*", an account's number or root, a user or role with its path, a session of a role, a
-    federated user of an account, or the unique id of a user or role. Service principals are checked
-    elsewhere.
+    federated user, or the unique id of a user or role. Service principals are checked elsewhere.
     """
     if arn_or_account == "*":
         return True
@@ -32,12 +31,17 @@ def exists(accounts: Accounts, arn_or_account: str) -> bool:
     if parts is None:
         found = records.find_id(accounts, arn_or_account)
         return found is not None and found.kind in ("user", "role")
-    service, account, kind, path, name = parts.groups()
+    return _is_there(accounts, arn_or_account, *parts.groups())
+
+
+def _is_there(
+    accounts: Accounts, arn: str, service: str, account: str, kind: str, path: str, name: str
+) -> bool:
     match service, kind:
         case "iam", "root":
             return name is None and records.has_account(accounts, account)
         case "iam", "user" | "role":
-            return unique_id(accounts, arn_or_account) is not None
+            return unique_id(accounts, arn) is not None
         case "sts", "assumed-role":
             role = _SESSION.fullmatch(path or "")
             return bool(role and records.find(accounts, account, "role", role[1]))

@@ -33,9 +33,6 @@ def answer(
 ) -> None:
     """From now on, clients of this session for the service `name` are answered by `service`."""
 
-    def keep(params: Parameters, context: dict[str, Any], **_: Any) -> None:
-        context[_KEPT] = params
-
     def respond(
         model: OperationModel, context: dict[str, Any], **_: Any
     ) -> tuple[AWSResponse, dict[str, Any]]:
@@ -49,7 +46,7 @@ def answer(
         )
         return _send(service, call)
 
-    session.register(f"before-parameter-build.{name}", keep)
+    session.register(f"before-parameter-build.{name}", _keep)
     session.register(f"before-call.{name}", respond)
 
 
@@ -62,6 +59,10 @@ def refuse_others(session: botocore.session.Session, known: str) -> None:
         return _refusal(AwsError("UnknownOperationException", message))
 
     session.register("before-call", respond)
+
+
+def _keep(params: Parameters, context: dict[str, Any], **_: Any) -> None:
+    context[_KEPT] = params
 
 
 def _send(service: Service, call: Call) -> tuple[AWSResponse, dict[str, Any]]:

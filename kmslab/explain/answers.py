@@ -8,6 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from kmslab.accounts.callers import Caller
+from kmslab.accounts.documents import Policy, written
 from kmslab.aws import regions
 from kmslab.explain import questions
 from kmslab.explain.advice import Advice
@@ -61,13 +62,16 @@ class Answers:
         resource: str = "*",
         context: Mapping[str, Any] | None = None,
         region: str = regions.DEFAULT,
+        policy: Policy | None = None,
     ) -> Explanation:
         """The answer that a request would get, without making it.
 
         `context` holds condition keys and their values, as in {"kms:EncryptionContext:dept": "hr"}.
+        With `policy`, as if the key had that one; `MalformedPolicy`, a `ValueError`, if it is none.
         """
         if not isinstance(principal, Caller):
             raise TypeError(f"principal={principal!r}: a caller is due, as lab.user gives it")
         who, given = principal.principal, context or {}
-        decision = questions.supposed(self._rooms, who, action, resource, region, given)
+        document = None if policy is None else written(policy)
+        decision = questions.supposed(self._rooms, who, action, resource, region, given, document)
         return Explanation((decision,))

@@ -70,15 +70,25 @@ _HEAD = ("who", "what lets them")
 
 
 def supposed(
-    rooms: Rooms, who: Principal, action: str, resource: str, region: str, given: Given
+    rooms: Rooms,
+    who: Principal,
+    action: str,
+    resource: str,
+    region: str,
+    given: Given,
+    document: str | None = None,
 ) -> Decision:
-    """The decision on a request that isn't made. `given` holds condition keys, by their names."""
+    """The decision on a request that isn't made. `given` holds condition keys, by their names.
+
+    `document` stands for the key's policy; `MalformedPolicy` where it is none.
+    """
     service, _, operation = action.partition(":")
     if not operation:
         raise ValueError(f"action={action!r}: a service and an action are due, as in kms:Decrypt")
     name = "ReEncrypt" if operation in ("ReEncryptFrom", "ReEncryptTo") else operation
     call = Call(who, service, name, region, {})
-    return rooms.authorizer.suppose(call, _ask(rooms, call, action, resource), context(given))
+    ask = _ask(rooms, call, action, resource, document)
+    return rooms.authorizer.suppose(call, ask, context(given))
 
 
 def who_can(rooms: Rooms, action: str, resource: str, region: str, given: Given) -> WhoCan:
@@ -109,7 +119,7 @@ def everybody(accounts: Accounts) -> Iterator[Principal]:
 _ALL = -1  # SQLite's word for no limit
 
 
-def _ask(rooms: Rooms, call: Call, action: str, resource: str) -> Ask:
+def _ask(rooms: Rooms, call: Call, action: str, resource: str, document: str | None) -> Ask:
     if call.service != "kms" or resource == "*":
         return Ask(action, resource)
     number = rooms.settings.account  # a key id or alias is one of the lab's own account
@@ -118,4 +128,4 @@ def _ask(rooms: Rooms, call: Call, action: str, resource: str) -> Ask:
         key = names.resolve(rooms, at_home, resource, aliases_too=True)
     except AwsError as error:
         raise ValueError(f"resource={resource!r}: {error}") from None
-    return permissions.on(rooms, call, action, key)
+    return permissions.on(rooms, call, action, key, document=document)

@@ -28,8 +28,7 @@ def create_key(request: Request) -> Output:
     room_for_one_more(rooms, call)
     new_tags = tags.checked({}, request.get("Tags", []))
     key = add(rooms, call, request.prepared)
-    asked = request.get("Policy", policies.default(call.account))
-    policy = saving_policies.checked(request, key, asked)
+    policy = saving_policies.of_new_key(request, key)
     policies.put(rooms, key, policy)
     tags.put(rooms, key, new_tags)
     return {"KeyMetadata": keys.metadata(rooms, key)}

@@ -43,18 +43,18 @@ def get_key_last_usage(request: Request) -> Output:
     }
     row = _last(request)
     if row is not None:
-        operation, time, request_id = row
+        operation, time, request_id, is_shared = row
         answer["KeyLastUsage"] = {
             "Operation": operation,
             "Timestamp": when(time),
-            "CloudTrailEventId": event_id(request_id),
+            "CloudTrailEventId": event_id(request_id, request.key.account if is_shared else ""),
             "KmsRequestId": request_id,
         }
     return answer
 
 
-def _last(request: Request) -> tuple[str, float, str] | None:
-    """The newest event that used the key.
+def _last(request: Request) -> tuple[str, float, str, bool] | None:
+    """The newest event that used the key, and whether another account has a copy of it.
 
     Which one that is gets written down when somebody asks, for all events since it was last asked:
     an index would be written at each of a million calls.
@@ -64,6 +64,7 @@ def _last(request: Request) -> tuple[str, float, str] | None:
         store.append(_COUNT)
         store.append(_NOTE)
     return store.row(
-        "SELECT operation, time, request_id FROM event JOIN key_use USING (number) WHERE arn = ?",
+        "SELECT operation, time, request_id, json_extract(details, '$.isShared') "
+        "FROM event JOIN key_use USING (number) WHERE arn = ?",
         (request.key.arn,),
     )

@@ -95,7 +95,7 @@ def on(
 
 
 def _without_key(rooms: Rooms, call: Call, action: str, region: str = "") -> Ask:
-    return Ask(action, lookup=Keys(rooms, call, action), region=region)
+    return Ask(action, lookup=Keys(rooms, call, action), region=region, rcps=False)
 
 
 def _creating(rooms: Rooms, call: Call, region: str) -> Iterator[Ask]:

@@ -45,6 +45,12 @@ def put_key_policy(request: Request) -> Output:
     return {}
 
 
+def of_new_key(request: Request, key: Key) -> str:
+    """The policy of a new key: what the request gives, checked, or AWS's default one."""
+    asked = request.get("Policy")
+    return policies.default(key.account) if asked is None else checked(request, key, asked)
+
+
 def checked(request: Request, key: Key, document: str) -> str:
     """The document, or the error with which AWS refuses to save it as the key's policy."""
     if len(document.encode()) > MOST_BYTES:
