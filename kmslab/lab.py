@@ -89,9 +89,9 @@ class Lab(People, Answers):
         first_use(self._rooms, call, SERVICES[service])
         return "AWS owned key" if SERVICES[service].owned else f"alias/aws/{service}"
 
-    def trail(self) -> Trail:
-        """What CloudTrail recorded so far."""
-        return Trail.read(self._rooms.store)
+    def trail(self, account: str = "") -> Trail:
+        """What CloudTrail recorded so far, in the lab's account or another of its accounts."""
+        return Trail.read(self._rooms.store, str(account))
 
     def close(self) -> None:
         """Switches the HSMs off; a temporary lab is gone then. Done when the process ends."""

@@ -33,6 +33,7 @@ class Asked:
 
     questions: list[dict[str, Any]] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
+    regions: set[str] = field(default_factory=set)
 
     def __call__(
         self,
@@ -45,6 +46,7 @@ class Asked:
         context: Mapping[str, tuple[str, ...]] = NOTHING,
     ) -> None:
         """Keeps a question."""
+        self.regions.add(call.region)
         self.questions.append(
             {
                 **{"who": call.principal.arn, "action": action, "resource": resource},

@@ -235,6 +235,7 @@ NAMED = {
     "arn:aws:iam::ACCOUNT:role/app/": False,
     "arn:aws:sts::ACCOUNT:assumed-role/nobody/x": False,
     "arn:aws:sts::ACCOUNT:assumed-role/app": False,
+    "arn:aws:sts::ACCOUNT:federated-user/x/carl": False,
     "arn:aws:iam::ACCOUNT:group/nurses": False,
     "arn:aws:iam::ACCOUNT:root/x": False,
     "arn:aws:kms:us-east-1:ACCOUNT:key/x": False,

@@ -558,6 +558,7 @@ def test_every_operation_is_asked_for_and_recorded_in_the_global_region(folk: Fo
     (event,) = read_events(folk.store)
     assert (event["awsRegion"], event["eventName"]) == ("us-east-1", "CreateUser")
     assert [each["action"] for each in folk.asked.questions] == ["iam:CreateUser"]
+    assert folk.asked.regions == {"us-east-1"}
 
 
 def test_short_forms_ask_nobody_and_leave_no_event(folk: Folk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -188,3 +189,23 @@ def test_a_long_trail_does_not_slow_it_down(fresh: Lab) -> None:
     assert store.row("SELECT count(*) > 5000 FROM event") == (1,)
     assert last(world, other)["Operation"] == "ReEncrypt"  # each event is looked at once
     assert _steps(world, key) < 2 * few
+
+
+def test_the_event_of_a_strangers_use_is_found_in_the_owners_trail(fresh: Lab) -> None:
+    world, stranger = World(fresh), fresh.account("222222222222")
+    key = world.key()
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": [f"arn:aws:iam::{each}:root"]},
+                "Action": "kms:*",
+                "Resource": "*",
+            }
+            for each in (fresh.account, stranger.number)
+        ],
+    }
+    world.kms.put_key_policy(KeyId=key, Policy=json.dumps(policy))
+    stranger.client("kms").encrypt(KeyId=world.arn(key), Plaintext=TEXT)
+    assert last(world, key)["CloudTrailEventId"] == fresh.trail().named("Encrypt")[-1]["eventID"]

@@ -232,18 +232,17 @@ def test_pages_give_every_event_once(records: Records) -> None:
     assert seen == ids[::-1]
 
 
-def test_a_page_is_filled_although_what_fits_is_far_apart(records: Records) -> None:
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_a_page_is_filled_although_what_fits_is_far_apart(records: Records, size: int) -> None:
     for number in range(60):
-        records.success(ALICE, "GetUser", {"UserName": f"u{number % 20}"}, service="iam", arns=())
-    client = records.client()
+        name = "u1" if number % 5 == 0 else f"u1-{number}"
+        records.success(ALICE, "GetUser", {"UserName": name}, service="iam", arns=())
     asked = [{"AttributeKey": "ResourceName", "AttributeValue": "u1"}]
-    first = client.lookup_events(LookupAttributes=asked, MaxResults=2)
-    assert len(first["Events"]) == 2
-    second = client.lookup_events(
-        LookupAttributes=asked, MaxResults=2, NextToken=first["NextToken"]
-    )
-    assert len(second["Events"]) == 1
-    assert "NextToken" not in second
+    paginator = records.client().get_paginator("lookup_events")
+    pages = list(paginator.paginate(LookupAttributes=asked, PaginationConfig={"PageSize": size}))
+    counts = [len(page["Events"]) for page in pages]
+    assert sum(counts) == 12
+    assert set(counts[:-1]) == {size}
 
 
 def test_a_full_last_page_has_no_token(records: Records) -> None:

@@ -70,7 +70,7 @@ def check_trust(accounts: Accounts, text: str) -> None:
 
 
 def forget(accounts: Accounts, entity: Entity) -> None:
-    """After a user's or role's deletion: policies that name its ARN name its unique id from now on.
+    """After a user's or role's deletion: policies and grants name its unique id from now on.
 
     So another user of the same name gets nothing that was given to this one.
     """
@@ -87,6 +87,16 @@ def forget(accounts: Accounts, entity: Entity) -> None:
                 (changed, account, region, key_id),
             )
     _forget_in_trust(accounts, arn, unique)
+    _forget_in_grants(accounts, arn, unique)
+
+
+def _forget_in_grants(accounts: Accounts, arn: str, unique: str) -> None:
+    for column, member in (("grantee", "GranteePrincipal"), ("retiring", "RetiringPrincipal")):
+        accounts.store.write(
+            f"UPDATE key_grant SET {column} = ?, details = json_replace(details, ?, ?) "
+            f"WHERE {column} = ?",
+            (unique, f"$.{member}", unique, arn),
+        )
 
 
 def _forget_in_trust(accounts: Accounts, arn: str, unique: str) -> None:

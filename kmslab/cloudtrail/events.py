@@ -66,24 +66,22 @@ def _mask(purpose: str) -> int:
 
 def event(values: Sequence[Any]) -> Event:
     """One event, from the values of `COLUMNS`."""
-    row = dict(zip(COLUMNS, values, strict=True))
-    details = json.loads(row["details"])
+    row, details = dict(zip(COLUMNS, values, strict=True)), json.loads(values[-1])
     by_itself, in_service = row["user_agent"] == "AWS Internal", "serviceEventDetails" in details
     is_shared = details.pop("isShared", False)
-    operation, when = row["operation"], datetime.fromtimestamp(int(row["time"]), UTC)
     return {
         "eventVersion": "1.11",
         "userIdentity": _identity(row),
-        "eventTime": when.isoformat().replace("+00:00", "Z"),
+        "eventTime": _time(row["time"]),
         "eventSource": f"{row['service']}.amazonaws.com",
-        "eventName": operation,
+        "eventName": row["operation"],
         "awsRegion": row["region"],
         "sourceIPAddress": "AWS Internal" if by_itself else "127.0.0.1",
         "userAgent": row["user_agent"],
         **details,
         **({} if in_service else {"requestID": row["request_id"]}),
         "eventID": event_id(row["request_id"], row["recipient"] if is_shared else ""),
-        "readOnly": read_only(row["service"], operation),
+        "readOnly": read_only(row["service"], row["operation"]),
         "resources": [_resource(arn) for arn in row["resources"].split()],
         "eventType": "AwsServiceEvent" if in_service else "AwsApiCall",
         "managementEvent": True,
@@ -91,6 +89,10 @@ def event(values: Sequence[Any]) -> Event:
         **({"sharedEventID": event_id(row["request_id"], "all")} if is_shared else {}),
         "eventCategory": "Management",
     }
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
 
 
 def _identity(row: dict[str, Any]) -> dict[str, Any]:

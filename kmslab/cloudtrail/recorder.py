@@ -20,6 +20,7 @@ from typing import Any
 from kmslab.aws.call import DIRECT, Call, Output
 from kmslab.cloudtrail import identity, shown
 from kmslab.errors import AwsError
+from kmslab.iam.decision import Layer
 from kmslab.settings import Settings
 from kmslab.store import Store
 
@@ -75,8 +76,17 @@ class Recorder:
         return self._write(call, arns, details, invoked_by)
 
     def failure(self, call: Call, arns: Sequence[str], error: AwsError) -> str:
-        """Records a call that was refused; returns its request id."""
+        """Records a call that was refused; returns its request id.
+
+        What a VPC endpoint's policy refused never came to the service, and leaves no event
+        ("Logging AWS KMS requests that use a VPC endpoint").
+        """
+        if error.decisions and error.decisions[-1].layer is Layer.ENDPOINT:
+            with self._store.transaction():
+                return self._settings.new_id()
         denied = error.code in _DENIED
+        if denied:  # whether another account's key exists, a refusal doesn't say
+            arns = [arn for arn in arns if arn.split(":", 5)[4] == call.account]
         details = {
             "errorCode": "AccessDenied" if denied else _code(call, error),
             "errorMessage": error.message or None,
@@ -113,11 +123,10 @@ class Recorder:
         owners = () if denied else _owners(call, arns)
         if owners:
             details["isShared"] = True
-        region = HOME if call.service in GLOBAL else call.region
         seen = [(owner, identity.stranger(who, invoked_by)) for owner in owners]
         if not seen or who.kind != "service":
             seen.insert(0, (call.account, identity.user_identity(who, invoked_by, way.mfa)))
-        resources, shape = " ".join(arns), json.dumps(details)
+        region, resources, shape = _region(call), " ".join(arns), json.dumps(details)
         return self._insert(
             [
                 (call.service, call.operation, region, recipient, agent, caller, resources, shape)
@@ -134,6 +143,10 @@ class Recorder:
             for row in rows:
                 self._store.append(_INSERT, (request_id, time, now, *row))
         return request_id
+
+
+def _region(call: Call) -> str:
+    return HOME if call.service in GLOBAL else call.region
 
 
 def _owners(call: Call, arns: Sequence[str]) -> Sequence[str]:

@@ -39,7 +39,7 @@ class Alias:
 
 def create_alias(request: Request) -> Output:
     """CreateAlias: gives a key one more name, unique in its account and Region."""
-    name, call = _name(request), request.call
+    name, call = request.prepared, request.call
     if find(request.rooms, call, name):
         raise AwsError(
             "AlreadyExistsException", f"An alias with the name {call.arn(name)} already exists"
@@ -51,7 +51,7 @@ def create_alias(request: Request) -> Output:
 
 def update_alias(request: Request) -> Output:
     """UpdateAlias: from now on the name stands for another key, of the same type and usage."""
-    name, call = _name(request), request.call
+    name, call = request.prepared, request.call
     alias = find(request.rooms, call, name)
     if alias is None:
         raise not_found(call, name)
@@ -134,20 +134,20 @@ def check_prefix(name: str) -> None:
         raise AwsError("ValidationException", f'Alias must start with the prefix "{PREFIX}".')
 
 
-def not_found(call: Call, name: str) -> AwsError:
-    """NotFoundException for an alias that isn't there."""
-    return AwsError("NotFoundException", f"Alias {call.arn(name)} is not found.")
-
-
-def _name(request: Request) -> str:
-    """The alias name of a request that makes, moves or deletes it, checked."""
-    name: str = request.get("AliasName")
+def checked_name(_rooms: Rooms, call: Call) -> str:
+    """The alias name of a request that makes or moves it; the error of one that is none."""
+    name: str = call.parameters["AliasName"]
     check_prefix(name)
     if name.startswith(AWS_PREFIX):
         raise AwsError(
             "InvalidAliasNameException", f"{name}: names under {AWS_PREFIX} are AWS's own"
         )
     return name
+
+
+def not_found(call: Call, name: str) -> AwsError:
+    """NotFoundException for an alias that isn't there."""
+    return AwsError("NotFoundException", f"Alias {call.arn(name)} is not found.")
 
 
 def _check_same_kind(request: Request, alias: Alias) -> None:

@@ -74,6 +74,12 @@ def _changing(perform: Perform, find: Finder = _KEY_ID, origin: str = "") -> Ope
     return Operation(perform, find, changes=True, origin=origin)
 
 
+def _naming(perform: Perform) -> Operation:
+    """A new alias, or an old one for another key: its name is checked before anything else."""
+    find = by_id("TargetKeyId")
+    return Operation(perform, find, changes=True, prepare=aliases.checked_name)
+
+
 OPERATIONS: Mapping[str, Operation] = MappingProxyType(
     {
         # keys as records
@@ -89,8 +95,8 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "ScheduleKeyDeletion": _changing(deletion.schedule_key_deletion),
         "CancelKeyDeletion": _changing(deletion.cancel_key_deletion),
         # names, tags, policies, grants
-        "CreateAlias": _changing(aliases.create_alias, by_id("TargetKeyId")),
-        "UpdateAlias": _changing(aliases.update_alias, by_id("TargetKeyId")),
+        "CreateAlias": _naming(aliases.create_alias),
+        "UpdateAlias": _naming(aliases.update_alias),
         "DeleteAlias": _changing(aliases.delete_alias, finding.by_alias),
         "ListAliases": Operation(aliases.list_aliases, _KEY_ID),
         "TagResource": _changing(tags.tag_resource),
