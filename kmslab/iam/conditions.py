@@ -19,6 +19,7 @@ from kmslab.iam.variables import Lookup, Text, Values
 
 FOR_ALL, FOR_ANY = "forallvalues", "foranyvalue"
 IF_EXISTS, NULL = "ifexists", "null"
+_EMPTY = ("",)  # "a null data set, such as an empty string": no value for set operators and Null
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class Condition:
     def holds(self, lookup: Lookup) -> bool:
         """Whether it is true of a request."""
         values = lookup(self.lookup_key)
+        if values == _EMPTY and (self.over or self.operator is None):
+            values = ()
         if self.operator is None:
             absent = not values
             return any(truth(each.written) is absent for each in self.wanted)

@@ -63,55 +63,67 @@ def decided(case: Line) -> Decision:
     """The decision on one request, with all that led to it."""
     if unknown := case.keys() - set(MEMBERS):
         raise ValueError(f"{', '.join(sorted(map(str, unknown)))}: no member of a request")
-    caller = Caller.of(_text(case, "principal"), case.get("account") or "")
+    caller = Caller.of(_text(case, "principal"), _text(case, "account", ""))
     request = Request.of(
         caller,
         _text(case, "action"),
-        case.get("resource") or "*",
-        case.get("resource_account") or caller.account,
-        case.get("context") or {},
+        _text(case, "resource", "*"),
+        _text(case, "resource_account", caller.account),
+        _of(case, "context", dict, {}),
     )
+    return decide(request, _policies(case, request))
+
+
+def _policies(case: Line, request: Request) -> Policies:
     kind: Kind = "trust" if request.action_name == "sts:assumerole" else "resource"
-    return decide(
-        request,
-        Policies(
-            resource=_named("resource policy", case.get("resource_policy"), kind),
-            identity=_level("identity policy", case.get("identity_policies")),
-            boundary=_named("boundary", case.get("boundary")),
-            session=_session(caller, case.get("session_policy")),
-            scps=_levels("SCP", case.get("scps"), "identity"),
-            rcps=_levels("RCP", case.get("rcps"), "control"),
-        ),
+    return Policies(
+        resource=_named("resource policy", case.get("resource_policy"), kind),
+        identity=_level("identity policy", _of(case, "identity_policies", list, [])),
+        boundary=_named("boundary", case.get("boundary")),
+        session=_session(request.caller, case.get("session_policy")),
+        scps=_levels("SCP", _of(case, "scps", list, []), "identity"),
+        rcps=_levels("RCP", _of(case, "rcps", list, []), "control"),
     )
 
 
-def _session(caller: Caller, documents: Any) -> Level:
+def _session(caller: Caller, document: Any) -> Level:
     """Session policies; a federated user without any has no rights but a resource's policy's."""
-    given = _level("session policy", documents)
-    if not given and ":federated-user/" in caller.arn:
+    if document is not None:
+        return _level("session policy", document if isinstance(document, list) else [document])
+    if ":federated-user/" in caller.arn:
         return (Named("no session policy", compiled('{"Statement": []}', "identity")),)
-    return given
+    return ()
 
 
-def _text(case: Line, name: str) -> str:
+def _text(case: Line, name: str, default: str | None = None) -> str:
     value = case.get(name)
+    if value is None and default is not None:
+        return default
     if not isinstance(value, str) or not value:
         raise ValueError(f"{name}={value!r}: a text is due")
     return value
 
 
-def _levels(name: str, levels: Any, kind: Kind) -> tuple[Level, ...]:
-    return tuple(
-        _level(f"{name} of level {number}", level, kind)
-        for number, level in enumerate(levels or (), start=1)
-    )
+def _of(case: Line, name: str, kind: type, default: Any) -> Any:
+    value = case.get(name)
+    if value is not None and not isinstance(value, kind):
+        raise ValueError(f"{name}={value!r}: {'an object' if kind is dict else 'a list'} is due")
+    return default if value is None else value
 
 
-def _level(name: str, documents: Any, kind: Kind = "identity") -> Level:
-    listed = documents if isinstance(documents, list) else [documents] if documents else []
+def _levels(name: str, levels: list[Any], kind: Kind) -> tuple[Level, ...]:
+    found = []
+    for number, level in enumerate(levels, start=1):
+        if not isinstance(level, list):
+            raise ValueError(f"{name} level {number}: a list of documents is due, not {level!r}")
+        found.append(_level(f"{name} of level {number}", level, kind))
+    return tuple(found)
+
+
+def _level(name: str, documents: list[Any], kind: Kind = "identity") -> Level:
     return tuple(
         Named(f"{name} {number}", compiled(_document(each), kind))
-        for number, each in enumerate(listed, start=1)
+        for number, each in enumerate(documents, start=1)
     )
 
 
