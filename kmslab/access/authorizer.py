@@ -1,28 +1,26 @@
 """Decides whether a call may go on: everything that applies to it, brought before the evaluator.
 
-Most calls ask what the call before asked. A decision depends only on the policies, which are
-records, and on the condition keys that were looked at on the way to it. So it is remembered with
-those keys and their values, until a record changes; a request with the same values gets the same
-answer. A condition on aws:CurrentTime makes each request a new one, and is decided anew.
+Most calls ask what the call before asked, so answers are remembered: see `remembered.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from kmslab.access.ask import Ask, ResourcePolicy
 from kmslab.access.context import Context
 from kmslab.access.history import History
 from kmslab.access.refusal import refusal
+from kmslab.access.remembered import Answer, answer
 from kmslab.accounts.applying import Applying, applying, rcps
 from kmslab.accounts.named import Named as Document
 from kmslab.accounts.records import Accounts
 from kmslab.aws.authorize import NOTHING
 from kmslab.aws.call import Call
 from kmslab.aws.principal import Principal
-from kmslab.iam.decision import Decision, Layer, Level, Named, Outcome, Policies, Source
+from kmslab.iam.decision import Decision, Level, Named, Outcome, Policies
 from kmslab.iam.documents import Kind, compiled
 from kmslab.iam.evaluate import decide
 from kmslab.iam.principals import Caller
@@ -30,18 +28,6 @@ from kmslab.iam.request import Request
 from kmslab.iam.variables import Lookup, Values
 
 MOST_REMEMBERED = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Remembered:
-    """An answer, and what it depended on."""
-
-    policies: Policies
-    seen: tuple[tuple[str, Values | None], ...]
-    seen_by_resource: tuple[tuple[str, Values | None], ...]
-    outcome: Outcome
-    layer: Layer
-    sources: tuple[Source, ...]
 
 
 class Authorizer:
@@ -65,16 +51,26 @@ class Authorizer:
         trust = ResourcePolicy("trust policy", policy, "trust") if policy else None
         self.check(call, Ask(action, resource, account, trust, context.get))
 
-    def check(self, call: Call, ask: Ask) -> Decision:
-        """The decision that lets a call go on; AccessDenied with that decision where none does."""
-        decision = self.decide(call, ask)
-        decisions = self.history.note(call, decision)
-        if not decision.allowed:
-            error = refusal(call, ask, decision)
+    def check(self, call: Call, ask: Ask) -> None:
+        """Returns where the call may go on; raises AccessDenied, with its decisions, elsewhere."""
+        who = applying(self._accounts, call.principal)
+        kept = self._answer(call, ask, who)
+        self.history.note(call, ask, who, kept)
+        if kept.outcome is not Outcome.ALLOWED:
+            decisions = self.last()
+            error = refusal(call, ask, decisions[-1])
             error.decisions = decisions
             self.history.refused(error)
             raise error
-        return decision
+
+    def decide(self, call: Call, ask: Ask) -> Decision:
+        """The decision on one question of a call."""
+        who = applying(self._accounts, call.principal)
+        return self._decision(call, ask, who, self._answer(call, ask, who))
+
+    def last(self) -> tuple[Decision, ...]:
+        """The decisions of the last call that was decided, in order."""
+        return tuple(self._decision(*noted) for noted in self.history.last)
 
     def suppose(self, call: Call, ask: Ask, given: Mapping[str, Values]) -> Decision:
         """The decision on a question that nobody asked, with some condition keys given."""
@@ -87,63 +83,42 @@ class Authorizer:
         )
         return decide(supposed, _policies(self._accounts, call, ask, who))
 
-    def decide(self, call: Call, ask: Ask) -> Decision:
-        """The decision on one question of a call."""
-        accounts = self._accounts
-        who = applying(accounts, call.principal)
-        context = Context(call, ask, who, accounts)
-        answers: dict[Hashable, _Remembered] = accounts.store.remembered("decisions", dict)
-        request = _request(call, ask, context)
+    def _answer(self, call: Call, ask: Ask, who: Applying) -> Answer:
+        """The answer that is remembered, if what it depended on is as it was; else a new one."""
+        accounts, request = self._accounts, None
+        if ask.grants:
+            request = _request(call, ask, Context(call, ask, who, accounts))
+        answers: dict[Hashable, Answer] = accounts.store.remembered("decisions", dict)
         name = _name(call, ask, request)
         kept = answers.get(name)
-        if kept is None or not _still_holds(kept, request):
-            kept = self._decide(call, ask, who, request)
+        if kept is not None and kept.depends_on_nothing:
+            return kept
+        request = request or _request(call, ask, Context(call, ask, who, accounts))
+        if kept is None or not kept.holds(request):
+            kept = answer(request, _policies(accounts, call, ask, who))
             if len(answers) >= MOST_REMEMBERED:
                 answers.clear()
             answers[name] = kept
-        return Decision(request, kept.policies, kept.outcome, kept.layer, kept.sources)
+        return kept
 
-    def _decide(self, call: Call, ask: Ask, who: Applying, request: Request) -> _Remembered:
-        seen, seen_by_resource = dict[str, Values | None](), dict[str, Values | None]()
-        watched = replace(
-            request,
-            lookup=_watching(request.lookup, seen),
-            resource_lookup=_watching(request.by_resource, seen_by_resource),
-        )
-        policies = _policies(self._accounts, call, ask, who)
-        made = decide(watched, policies)
-        looked_at = tuple(seen.items()), tuple(seen_by_resource.items())
-        return _Remembered(policies, *looked_at, made.outcome, made.layer, made.sources)
+    def _decision(self, call: Call, ask: Ask, who: Applying, kept: Answer) -> Decision:
+        request = _request(call, ask, Context(call, ask, who, self._accounts))
+        policies = replace(kept.policies, grants=ask.grants)
+        return Decision(request, policies, kept.outcome, kept.layer, kept.sources)
 
 
-def _name(call: Call, ask: Ask, request: Request) -> Hashable:
-    """What a decision is remembered under: all that chooses the policies and grants that apply."""
-    grants = tuple((grant.name, grant.covers(request)) for grant in ask.grants)
-    document = ask.policy and ask.policy.document
+def _name(call: Call, ask: Ask, request: Request | None) -> Hashable:
+    """What an answer is remembered under: all that chooses the policies and grants that apply."""
+    grants = tuple((grant.name, grant.covers(request)) for grant in ask.grants) if request else ()
+    document = ask.policy.document if ask.policy else None
     return (
         *(call.principal, call.way.endpoint, ask.action, ask.resource, ask.account, document),
         *(ask.rcps, grants),
     )
 
 
-def _still_holds(kept: _Remembered, request: Request) -> bool:
-    return all(request.lookup(key) == values for key, values in kept.seen) and all(
-        request.by_resource(key) == values for key, values in kept.seen_by_resource
-    )
-
-
 def _over(given: Mapping[str, Values], lookup: Lookup) -> Lookup:
     return lambda key: given[key] if key in given else lookup(key)
-
-
-def _watching(lookup: Lookup, seen: dict[str, Values | None]) -> Lookup:
-    """The same lookup, that notes what it was asked and what it answered."""
-
-    def watched(key: str) -> Values | None:
-        seen[key] = values = lookup(key)
-        return values
-
-    return watched
 
 
 def _request(call: Call, ask: Ask, context: Context) -> Request:

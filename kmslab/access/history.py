@@ -7,35 +7,32 @@ from __future__ import annotations
 
 from collections import deque
 
+from kmslab.access.ask import Ask
+from kmslab.access.remembered import Answer
+from kmslab.accounts.applying import Applying
 from kmslab.aws.call import Call
 from kmslab.errors import AwsError
 from kmslab.iam.decision import Decision
 
 MOST_REFUSALS = 100
+Noted = tuple[Call, Ask, Applying, Answer]
 
 
 class History:
     """The last decisions. Appending to a deque is safe between threads."""
 
     def __init__(self) -> None:
-        self._last: tuple[Call | None, tuple[Decision, ...]] = (None, ())
+        self.last: tuple[Noted, ...] = ()  # of the last call, in order
         self._refusals: deque[AwsError] = deque(maxlen=MOST_REFUSALS)
 
-    def note(self, call: Call, decision: Decision) -> tuple[Decision, ...]:
-        """Notes a decision; returns all those of the same call so far."""
-        before, decisions = self._last
-        found = (*decisions, decision) if before is call else (decision,)
-        self._last = (call, found)
-        return found
+    def note(self, call: Call, ask: Ask, who: Applying, answer: Answer) -> None:
+        """Notes what a call asked, and the answer."""
+        before = self.last if self.last and self.last[0][0] is call else ()
+        self.last = (*before, (call, ask, who, answer))
 
     def refused(self, error: AwsError) -> None:
         """Notes a refusal, whose `decisions` say why."""
         self._refusals.append(error)
-
-    @property
-    def last(self) -> tuple[Decision, ...]:
-        """The decisions of the last call that was decided, in order."""
-        return self._last[1]
 
     def of(self, request_id: str) -> tuple[Decision, ...]:
         """The decisions of a refused call, by the request id that its error carries."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -15,6 +15,9 @@ from kmslab.explain.advice import Advice
 from kmslab.explain.explanation import Explanation
 from kmslab.explain.questions import Given, WhoCan
 from kmslab.kms.request import Rooms
+
+if TYPE_CHECKING:
+    from kmslab.lint.findings import Findings
 
 _LOCKOUT = (
     "The question was whether the caller could still change the policy, with the new one in place."
@@ -31,15 +34,15 @@ class Answers:
 
         A table in a notebook: the statement that decided first, and what would turn the answer.
         """
-        history = self._rooms.authorizer.history
+        authorizer = self._rooms.authorizer
         if error is None:
-            if not history.last:
+            if not authorizer.history.last:
                 raise ValueError("nothing was decided yet: make a call first")
-            return Explanation(history.last)
+            return Explanation(authorizer.last())
         if not isinstance(error, ClientError):
             raise TypeError(f"error={error!r}: an error of a boto3 client is due")
         told = error.response["Error"]
-        decisions = history.of(error.response["ResponseMetadata"]["RequestId"])
+        decisions = authorizer.history.of(error.response["ResponseMetadata"]["RequestId"])
         if not decisions:
             return Advice(told["Code"], told.get("Message", ""))
         refused_to_save = told["Code"] == "MalformedPolicyDocumentException"
@@ -75,3 +78,12 @@ class Answers:
         document = None if policy is None else written(policy)
         decision = questions.supposed(self._rooms, who, action, resource, region, given, document)
         return Explanation((decision,))
+
+    def lint(self, policy: str | Mapping[str, Any], kind: str = "key policy") -> Findings:
+        """What is odd in a policy document: line, statement, what, and what to do.
+
+        `kind` is one of "key policy", "identity policy", "trust policy", "SCP", "RCP".
+        """
+        from kmslab.lint import lint  # takes 50 ms to import: not before use
+
+        return lint(policy, kind, account=self._rooms.settings.account)
