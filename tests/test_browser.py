@@ -175,6 +175,50 @@ def test_the_progress_bar_is_full(lesson: Lesson) -> None:
     expect(bar).to_contain_text("256 MiB of 256 MiB")
 
 
+@of("09_grants")
+def test_a_key_is_lent_and_taken_back_by_keyboard(lesson: Lesson) -> None:
+    life = lesson.widget("widgets.GrantLife(")
+    for name, says in (
+        ("New key", "The grant is made. Without its token it counts in 4 min"),
+        ("Use", "Last: Use: AccessDeniedException"),
+        ("Use with token", "Last: Use with token: ok"),
+        ("Mallory uses token", "Last: Mallory uses token: AccessDeniedException"),
+        ("+6 min", "The grant is in force."),
+        ("Use for patient 17", "Last: Use for patient 17: AccessDeniedException"),
+        ("Retire", "The grant has ended."),
+        ("Use with token", "Last: Use with token: AccessDeniedException"),
+    ):
+        life.press(name)
+        expect(life.view).to_contain_text(says)
+    last = re.compile("Retire, ok .ended.; .* Use with token, AccessDeniedException .ended.[.]$")
+    expect(life.view.locator("img")).to_have_attribute("alt", last)
+
+
+@of("07_key_policies")
+def test_a_key_policy_is_edited_and_asked_by_keyboard(lesson: Lesson) -> None:
+    ground = lesson.widget("widgets.PolicyPlayground(")
+    expect(ground.view).to_contain_text("user/dana of 222222222222 asks for kms:Decrypt: Denied")
+    ground.press("Start again")
+    keyboard = ground.reach(ground.output.get_by_label("Who asks"))
+    keyboard.press("Space")
+    keyboard.press("Home")
+    keyboard.press("Enter")
+    expect(ground.view).to_contain_text('user/alice asks for kms:Decrypt: Allowed, by "users"')
+    expect(ground.view.locator("tr").filter(has_text="▶ decides")).to_contain_text("users")
+    keyboard = ground.reach(ground.output.get_by_label("Key policy"))
+    keyboard.press("Control+A")
+    keyboard.type('{"Statement": []')
+    keyboard.press("Tab")
+    expect(ground.view).to_contain_text("it is no JSON")
+    ground.press("Save (PutKeyPolicy)")
+    expect(ground.view).to_contain_text("PutKeyPolicy: MalformedPolicyDocumentException")
+    ground.press("Start again")
+    ground.reach(ground.output.get_by_label("Encryption context"))
+    keyboard.type("dept")
+    keyboard.press("Tab")
+    expect(ground.view).to_contain_text("name=value is due")
+
+
 @of("10_life_of_a_key")
 def test_a_pile_of_key_material_grows_by_keyboard(lesson: Lesson) -> None:
     pile = lesson.widget("widgets.RotationPile(")
@@ -208,6 +252,34 @@ def test_a_key_lives_and_dies_by_keyboard(lesson: Lesson) -> None:
         expect(life.view).to_contain_text(f"{name}: ")
     picture = life.view.locator("img")
     expect(picture).to_have_attribute("alt", re.compile("The key is now: deleted"))
+
+
+@of("16_audit_trail")
+def test_a_trail_is_looked_through_by_keyboard(lesson: Lesson) -> None:
+    trail = lesson.widget("widgets.TrailTimeline(")
+    picture = trail.view.locator("img")
+    expect(picture).to_have_attribute("alt", re.compile("A timeline of 14 events"))
+    trail.reach(trail.output.get_by_label("refused only")).press("Space")
+    expect(picture).to_have_attribute("alt", re.compile("A timeline of 1,855 events"))
+    keyboard = trail.reach(trail.output.get_by_label("Event", exact=True))
+    keyboard.press("Space")
+    expect(trail.output.locator("select:open")).to_be_visible()
+    keyboard.type("CreateG")
+    keyboard.press("Enter")
+    expect(picture).to_have_attribute("alt", re.compile(r"A timeline of 8 events .* deploy 8"))
+    trail.reach(trail.output.get_by_label("From", exact=True))
+    keyboard.type("2026-01-10")
+    keyboard.press("Enter")
+    rows = trail.view.locator("tbody tr")
+    expect(rows).to_have_count(2)
+    number = rows.first.locator("td").first.inner_text()
+    trail.reach(trail.output.get_by_label("Whole #"))
+    keyboard.type(number)
+    keyboard.press("Enter")
+    expect(trail.view.locator("pre")).to_contain_text('"eventName": "CreateGrant"')
+    keyboard.type("x")
+    keyboard.press("Enter")
+    expect(trail.view).to_contain_text("the number of an event is due")
 
 
 def test_the_page_found_no_fault_and_asked_nothing_of_the_internet(lesson: Lesson) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -21,6 +22,7 @@ from kmslab.aws.call import DIRECT, Call, Output
 from kmslab.cloudtrail import identity, shown
 from kmslab.errors import AwsError
 from kmslab.iam.decision import Layer
+from kmslab.iam.evaluate import decide
 from kmslab.settings import Settings
 from kmslab.store import Store
 
@@ -78,10 +80,10 @@ class Recorder:
     def failure(self, call: Call, arns: Sequence[str], error: AwsError) -> str:
         """Records a call that was refused; returns its request id.
 
-        What a VPC endpoint's policy refused never came to the service, and leaves no event
-        ("Logging AWS KMS requests that use a VPC endpoint").
+        One that only the policy of a VPC endpoint refused leaves no event ("Logging AWS KMS
+        requests that use a VPC endpoint").
         """
-        if error.decisions and error.decisions[-1].layer is Layer.ENDPOINT:
+        if _stopped_at_the_door(error):
             with self._store.transaction():
                 return self._settings.new_id()
         denied = error.code in _DENIED
@@ -147,6 +149,14 @@ class Recorder:
 
 def _region(call: Call) -> str:
     return HOME if call.service in GLOBAL else call.region
+
+
+def _stopped_at_the_door(error: AwsError) -> bool:
+    """Whether a call would have been allowed but for the policy of its VPC endpoint."""
+    if not error.decisions or error.decisions[-1].layer is not Layer.ENDPOINT:
+        return False
+    last = error.decisions[-1]
+    return decide(last.request, replace(last.policies, endpoint=None)).allowed
 
 
 def _owners(call: Call, arns: Sequence[str]) -> Sequence[str]:

@@ -3,8 +3,10 @@
 ciphertext-anatomy  the parts of a ciphertext (lesson 03)
 encryption-flow   envelope encryption between KMS, your program and the disk (lesson 06)
 key-families      which key specs there are, and what each may be used for (lesson 02)
+key-policy-ways   how a request comes through a key policy (lesson 07)
 key-states        how a key changes state, and what each state refuses (lesson 10)
 lab               what a lab is made of (lesson 00)
+policy-layers     the layers of policies through which a request falls (lesson 08)
 sign-and-mac      who holds which key, who makes and who checks (lesson 04)
 """
 
@@ -15,7 +17,16 @@ from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-from kmslab.course import anatomy_view, families_map, flow, key_states, sign_and_mac, style
+from kmslab.course import (
+    anatomy_view,
+    families_map,
+    flow,
+    key_states,
+    layers_view,
+    policy_ways,
+    sign_and_mac,
+    style,
+)
 from kmslab.course.diagrams import Diagram
 from kmslab.course.picture import Picture
 
@@ -59,8 +70,10 @@ FIGURES: Mapping[str, Callable[[str], Picture]] = MappingProxyType(
         "ciphertext-anatomy": anatomy_view.picture,
         "encryption-flow": encryption_flow,
         "key-families": families_map.picture,
+        "key-policy-ways": policy_ways.picture,
         "key-states": key_states.picture,
         "lab": lab,
+        "policy-layers": layers_view.rules,
         "sign-and-mac": sign_and_mac.picture,
     }
 )

@@ -29,6 +29,7 @@ class Table:
 
     head: Sequence[str]
     rows: Sequence[Sequence[object]]
+    name: str = "Tried"
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -53,4 +54,5 @@ class Table:
             for first, *rest in self.rows
         )
         # JupyterLab shows the first line of a folded output: a word, not the markup of a table.
-        return f"Tried:\n<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return f"{html.escape(self.name)}:\n{table}"

@@ -4,6 +4,30 @@ A check never raises. It runs the answer against the lab, so every right answer 
 the one in `notebooks/solutions/`.
 """
 
-from kmslab.course.check import lesson00, lesson02, lesson03, lesson04, lesson05, lesson06, lesson10
+from kmslab.course.check import (
+    lesson00,
+    lesson02,
+    lesson03,
+    lesson04,
+    lesson05,
+    lesson06,
+    lesson07,
+    lesson08,
+    lesson09,
+    lesson10,
+    lesson16,
+)
 
-__all__ = ["lesson00", "lesson02", "lesson03", "lesson04", "lesson05", "lesson06", "lesson10"]
+__all__ = [
+    "lesson00",
+    "lesson02",
+    "lesson03",
+    "lesson04",
+    "lesson05",
+    "lesson06",
+    "lesson07",
+    "lesson08",
+    "lesson09",
+    "lesson10",
+    "lesson16",
+]

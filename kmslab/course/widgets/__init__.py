@@ -8,19 +8,27 @@ from typing import Any
 from kmslab.course import flow, holders, signature
 from kmslab.course.widgets.anatomy import CiphertextAnatomy
 from kmslab.course.widgets.families import KeyFamilies
+from kmslab.course.widgets.layers import PolicySieve
 from kmslab.course.widgets.life import KeyLife
+from kmslab.course.widgets.loan import GrantLife
 from kmslab.course.widgets.pile import RotationPile
+from kmslab.course.widgets.playground import PolicyPlayground
 from kmslab.course.widgets.progress import Progress
 from kmslab.course.widgets.stepper import Stepper
+from kmslab.course.widgets.timeline import TrailTimeline
 from kmslab.envelope import Header
 
 __all__ = [
     "CiphertextAnatomy",
+    "GrantLife",
     "KeyFamilies",
     "KeyLife",
+    "PolicyPlayground",
+    "PolicySieve",
     "Progress",
     "RotationPile",
     "Stepper",
+    "TrailTimeline",
     "data_key_holders",
     "encryption_flow",
     "signature_way",
