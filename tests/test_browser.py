@@ -219,6 +219,28 @@ def test_a_key_policy_is_edited_and_asked_by_keyboard(lesson: Lesson) -> None:
     expect(ground.view).to_contain_text("name=value is due")
 
 
+@of("08_iam_accounts_conditions")
+def test_a_request_falls_through_the_sieve_by_keyboard(lesson: Lesson) -> None:
+    sieve = lesson.widget("widgets.PolicySieve(")
+    expect(sieve.view).to_contain_text("dan asks for kms:Encrypt: allowed")
+    for label, key, says in (
+        ("Who", "analyst", "analyst asks for kms:Encrypt: denied at the key policy"),
+        ("Asks for", "kms:Decrypt", "analyst asks for kms:Decrypt: allowed"),
+        ("Who", "eve", "eve asks for kms:Decrypt: denied at the identity policies"),
+        ("With", "through S3", "eve asks for kms:Decrypt, through S3: allowed"),
+        ("Asks for", "kms:DisableKey", "denied at the SCPs of the unit"),
+    ):
+        keyboard = sieve.reach(sieve.output.get_by_label(label, exact=True))
+        keyboard.press("Space")
+        expect(sieve.output.locator("select:open")).to_be_visible()
+        keyboard.type(key)
+        keyboard.press("Enter")
+        expect(sieve.view).to_contain_text(says)
+    sieve.press("Ask again")
+    told = re.compile("SCPs of the unit: a Deny fits, stops here")
+    expect(sieve.view.locator("img")).to_have_attribute("alt", told)
+
+
 @of("10_life_of_a_key")
 def test_a_pile_of_key_material_grows_by_keyboard(lesson: Lesson) -> None:
     pile = lesson.widget("widgets.RotationPile(")

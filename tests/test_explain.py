@@ -104,7 +104,20 @@ def test_a_grant_that_is_not_in_force_says_when_it_will_be(made: Any) -> None:
     lab, alice, key = made
     lab.client("kms").create_grant(KeyId=key, GranteePrincipal=alice.arn, Operations=["Encrypt"])
     _refused(alice.client("kms").encrypt, KeyId=key, Plaintext=b"x")
-    assert re.search(r"In force +in \d+ s", repr(_explained(lab)))
+    told = _explained(lab)
+    assert re.search(r"In force +in \d+ s", repr(told))
+    assert str(told.changes[0]).startswith("show the token of grant")
+
+
+def test_a_constraint_that_fails_says_what_would_fit(made: Any) -> None:
+    lab, alice, key = made
+    hr = {"EncryptionContextEquals": {"dept": "hr"}}
+    lab.client("kms").create_grant(
+        KeyId=key, GranteePrincipal=alice.arn, Operations=["Encrypt"], Constraints=hr
+    )
+    lab.clock.advance(minutes=6)
+    _refused(alice.client("kms").encrypt, KeyId=key, Plaintext=b"x")
+    assert '{"EncryptionContextEquals": {"dept": "hr"}}' in str(_explained(lab).changes[0])
 
 
 def test_an_earlier_error_is_explained_by_its_own_decision(made: Any) -> None:

@@ -63,9 +63,10 @@ def _table(head: Sequence[str], rows: Sequence[Row]) -> str:
 
 
 def _cell(tag: str, text: str, marked: bool = False) -> str:
-    weight = ";font-weight:bold" if marked else ""
+    look = ";font-weight:bold" if marked else ""
+    look += ";overflow-wrap:anywhere" if tag == "td" else ";white-space:nowrap"
     escaped = html.escape(text).replace("\n", "<br>")
-    return f"<{tag} style='{_LEFT}{weight};overflow-wrap:anywhere'>{escaped}</{tag.split()[0]}>"
+    return f"<{tag} style='{_LEFT}{look}'>{escaped}</{tag.split()[0]}>"
 
 
 def _cut(text: str) -> str:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kmslab.iam.conditions import Condition
-from kmslab.iam.decision import Decision, Layer, Level, Named, Outcome, Policies, Source
+from kmslab.iam.decision import Decision, Layer, Lent, Level, Named, Outcome, Policies, Source
 from kmslab.iam.documents import Kind, Policy, Statement, compiled
 from kmslab.iam.evaluate import decide, layers
+from kmslab.iam.principals import Caller, Way
 from kmslab.iam.request import Request
 
 MOST_STEPS = 6
@@ -46,7 +47,8 @@ def changes(decision: Decision) -> tuple[Change, ...]:
     if decision.allowed:
         return ()
     steps = _steps(decision)
-    by_request = (Change((text,)) for text in dict.fromkeys(_by_request(decision)))
+    found = [*_by_grant(decision), *_by_request(decision)]
+    by_request = (Change((text,)) for text in dict.fromkeys(found))
     return (*by_request, *((Change(steps),) if steps else ()))
 
 
@@ -61,6 +63,44 @@ def _by_request(decision: Decision) -> Iterator[str]:
                 free = _with(free, replace(statement, conditions=()))
             if _again(decision, layer, named, free).allowed:
                 yield _otherwise(decision, layer, statement)
+
+
+def _by_grant(decision: Decision) -> Iterator[str]:
+    """Grants that lend it but for one thing: they aren't in force yet, or a constraint fails."""
+    policies = decision.policies
+    for grant in policies.grants:
+        unfit = [look for look in grant.looks(decision.request) if not look[3]]
+        free = replace(policies, grants=(_Free(grant),))
+        if len(unfit) == 1 and decide(decision.request, free).allowed:
+            name, wanted, *_ = unfit[0]
+            if name == "In force":
+                yield f"show the token of grant {grant.name[:8]}…, which is in force {wanted}"
+            elif name == "Constraints":
+                yield f"send a request that fits {wanted}, as grant {grant.name[:8]}… wants"
+
+
+@dataclass(frozen=True, slots=True)
+class _Free:
+    """A grant without its constraints."""
+
+    grant: Lent
+
+    @property
+    def name(self) -> str:
+        """The same name."""
+        return self.grant.name
+
+    def way(self, caller: Caller) -> Way:
+        """The same grantee."""
+        return self.grant.way(caller)
+
+    def covers(self, _request: Request) -> bool:
+        """Whatever is asked."""
+        return True
+
+    def looks(self, request: Request) -> tuple[tuple[str, str, str, bool], ...]:
+        """As the grant has them."""
+        return self.grant.looks(request)
 
 
 def _otherwise(decision: Decision, layer: Layer, statement: Statement) -> str:

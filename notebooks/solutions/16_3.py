@@ -1,7 +1,7 @@
-grant = made["responseElements"]["grantId"]
-records = case.keys["records"]
-if clinic.client("kms").list_grants(KeyId=records, GrantId=grant)["Grants"]:
-    clinic.client("kms").revoke_grant(KeyId=records, GrantId=grant)
+admin, records = clinic.client("kms"), case.keys["records"]
+for grant in admin.list_grants(KeyId=records)["Grants"]:
+    if ":555555555555:" in grant["GranteePrincipal"]:
+        admin.revoke_grant(KeyId=records, GrantId=grant["GrantId"])
 look = {"Effect": "Allow", "Action": ["kms:DescribeKey", "kms:ListGrants"], "Resource": "*"}
 scanner = {"StringEquals": {"kms:GranteePrincipal": clinic.role("scanner").arn}}
 lend = {"Effect": "Allow", "Action": "kms:CreateGrant", "Resource": "*", "Condition": scanner}

@@ -41,7 +41,7 @@ class PolicySieve(Pictured):
         labels = {"value": "Who", "action": "Asks for", "given": "With"}
         self.choices = {name: self._choice(name, label) for name, label in labels.items()}
         self.again = ipywidgets.Button(description="Ask again", tooltip="Ask again")
-        pass
+        self.again.on_click(lambda _: self.ask())
         self.view = ipywidgets.HTML(layout={"width": "100%"})
         row = ipywidgets.HBox(
             [*self.choices.values(), self.again], layout={"flex_flow": "row wrap"}
