@@ -355,11 +355,15 @@ def test_exercise_3_accepts_a_repair_by_any_policy(repair: Any) -> None:
     case.lab.close()
 
 
-def test_exercise_3_leaves_no_grant_behind(case: Case) -> None:
-    kms = case.lab.client("kms")
-    before = kms.list_grants(KeyId=case.keys["records"])["Grants"]
-    check.lesson16.ex3(case, True)
-    assert kms.list_grants(KeyId=case.keys["records"])["Grants"] == before
+@pytest.mark.usefixtures("quiet")
+def test_exercise_3_leaves_no_grant_behind() -> None:
+    case = incident.build()
+    end_the_grant(case)
+    kms, key = case.lab.client("kms"), case.keys["records"]
+    before = kms.list_grants(KeyId=key)["Grants"]
+    assert "lends the key for everything" in check.lesson16.ex3(case, True).text
+    assert kms.list_grants(KeyId=key)["Grants"] == before
+    case.lab.close()
 
 
 # --- What the lesson stands on -----------------------------------------------------------------

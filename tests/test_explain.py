@@ -95,9 +95,7 @@ def test_a_deny_has_to_go(made: Any) -> None:
     )
     _refused(lab.client("kms").encrypt, KeyId=key, Plaintext=b"x")
     (change,) = _explained(lab).changes
-    assert change.steps == (
-        'take "never" of resource-based policy key policy out, which denies it',
-    )
+    assert change.steps == ('take "never" of key policy out, which denies it',)
 
 
 def test_a_grant_that_is_not_in_force_says_when_it_will_be(made: Any) -> None:
@@ -152,6 +150,7 @@ def test_a_lockout_is_explained_by_the_question_behind_it(made: Any) -> None:
     lab, alice, key = made
     only_alice = document(allow("kms:*", Principal={"AWS": alice.arn}))
     error = _refused(lab.client("kms").put_key_policy, KeyId=key, Policy=only_alice)
+    assert not _explained(lab).allowed
     told = _explained(lab, error)
     assert told.decision.request.action == "kms:PutKeyPolicy"
     assert "could still change the policy" in repr(told)

@@ -63,6 +63,13 @@ def test_a_token_helps_its_grantee_alone_and_its_key_alone(loan: Loan) -> None:
     assert not allowed(loan.client.encrypt, KeyId=other, **call)
 
 
+def test_a_token_helps_its_own_grant_alone(loan: Loan) -> None:
+    loan.lend("Encrypt")
+    other = loan.lend("DescribeKey")["GrantToken"]
+    assert not loan.encrypts(GrantTokens=[other])
+    assert allowed(loan.client.describe_key, KeyId=loan.key, GrantTokens=[other])
+
+
 def test_a_grant_lends_its_operations_alone(loan: Loan) -> None:
     loan.lend("Encrypt", "DescribeKey")
     loan.settle()

@@ -66,7 +66,9 @@ class Authorizer:
     def decide(self, call: Call, ask: Ask) -> Decision:
         """The decision on one question of a call."""
         who = applying(self._accounts, call.principal)
-        return self._decision(call, ask, who, self._answer(call, ask, who))
+        kept = self._answer(call, ask, who)
+        self.history.note(call, ask, who, kept)
+        return self._decision(call, ask, who, kept)
 
     def last(self) -> tuple[Decision, ...]:
         """The decisions of the last call that was decided, in order."""

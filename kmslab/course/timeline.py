@@ -70,7 +70,7 @@ def select(all_rows: Sequence[Row], wanted: Wanted) -> list[Row]:
     return [
         row
         for row in all_rows
-        if start <= row.time < end
+        if start <= row.time <= end
         and wanted.who in ("", row.who, row.session)
         and wanted.event in ("", row.event)
         and (not wanted.key or wanted.key in row.keys)

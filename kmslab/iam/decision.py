@@ -84,7 +84,8 @@ class Source:
 
     def __str__(self) -> str:
         of_statement = f'"{self.statement.name}" of ' if self.statement else ""
-        return f"{of_statement}{self.layer} {self.name}"
+        kind = "" if self.layer is Layer.RESOURCE else f"{self.layer} "  # its name says it
+        return f"{of_statement}{kind}{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
