@@ -282,7 +282,7 @@ def test_a_trail_is_looked_through_by_keyboard(lesson: Lesson) -> None:
     picture = trail.view.locator("img")
     expect(picture).to_have_attribute("alt", re.compile("A timeline of 14 events"))
     trail.reach(trail.output.get_by_label("refused only")).press("Space")
-    expect(picture).to_have_attribute("alt", re.compile("A timeline of 1,855 events"))
+    expect(picture).to_have_attribute("alt", re.compile("A timeline of 2,605 events"))
     keyboard = trail.reach(trail.output.get_by_label("Event", exact=True))
     keyboard.press("Space")
     expect(trail.output.locator("select:open")).to_be_visible()

@@ -143,7 +143,7 @@ def test_what_is_looked_for_is_what_the_trail_has(
     widget = widgets.TrailTimeline(week, case.keys)
     widget.value = wanted
     assert widget.found == list(same(week))
-    assert widget.text.startswith(f"{len(widget.found):,} of 1,855 events, ")
+    assert widget.text.startswith(f"{len(widget.found):,} of {len(week):,} events, ")
 
 
 def test_a_key_is_found_by_the_name_that_the_clinic_has_for_it(

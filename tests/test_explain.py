@@ -85,7 +85,7 @@ def test_several_layers_that_keep_silent_are_several_steps_of_one_change(made: A
     assert bob.arn in change.steps[1]
     _refused(lab.client("kms").encrypt, KeyId=key, Plaintext=b"x")
     (change,) = _explained(lab).changes
-    assert change.steps == ("allow kms:Encrypt in the service control policy",)
+    assert change.steps == ("allow kms:Encrypt in a service control policy of level 2",)
 
 
 def test_a_deny_has_to_go(made: Any) -> None:

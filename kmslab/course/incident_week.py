@@ -39,7 +39,7 @@ SHIFTS: Mapping[str, Shift] = MappingProxyType(
         "bob": Shift(30, 9, 18),
         "scanner": Shift(24, 8, 18, ("x-ray",)),
         "laboratory": Shift(14, 10, 17, ("blood",)),
-        "records-app": Shift(150, 7, 18.5, days=DAYS),
+        "records-app": Shift(260, 7, 18.5, days=DAYS),
     }
 )
 

@@ -75,14 +75,12 @@ class Explanation:
             *(f"What would turn it: {each}." for each in self.changes),
         ]
 
-    def _rows(self) -> list[Row]:
-        return [_row(each) for each in self.statements]
-
     def _split(self) -> tuple[list[Row], list[Row]]:
-        near = sum(_is_near(each) for each in self.statements)
-        shown = min(max(near, 1), MOST_ROWS)
-        rows = self._rows()
-        return rows[:shown], rows[shown:]
+        """The rows to show and those to fold; what stands on several levels stands once."""
+        near = dict.fromkeys(_row(each) for each in self.statements if _is_near(each))
+        far = dict.fromkeys(_row(each) for each in self.statements)
+        shown = [*near][:MOST_ROWS] or [*far][:1]
+        return shown, [row for row in far if row not in shown]
 
     @property
     def _heading(self) -> str:

@@ -86,7 +86,7 @@ def supposed(
     if not operation:
         raise ValueError(f"action={action!r}: a service and an action are due, as in kms:Decrypt")
     name = "ReEncrypt" if operation in ("ReEncryptFrom", "ReEncryptTo") else operation
-    call = Call(who, service, name, region, {})
+    call = Call(who, service, name, region, {} if resource == "*" else {"KeyId": resource})
     ask = _ask(rooms, call, action, resource, document)
     return rooms.authorizer.suppose(call, ask, context(given))
 
