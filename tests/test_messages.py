@@ -489,7 +489,8 @@ RECORDS: dict[str, Case] = {
         SYMMETRIC,
         _call("PutKeyPolicy", Policy="{"),
         "MalformedPolicyDocumentException",
-        "it is no JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+        "it is no JSON: Expecting property name enclosed in double quotes: "
+        "line 1 column 2 (char 1)",
     ),
     "a policy of RAM": _invalid(
         SYMMETRIC,

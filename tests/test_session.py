@@ -125,7 +125,7 @@ def test_a_service_that_the_lab_has_not_is_never_asked_over_the_network(
 
 
 def test_a_client_of_an_unknown_service_is_refused_at_once(lab: Lab) -> None:
-    with pytest.raises(ValueError, match="no service 's3'; it has: .*kms"):
+    with pytest.raises(ValueError, match=r"no service 's3'; it has: .*kms"):
         lab.client("s3")
 
 
