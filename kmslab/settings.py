@@ -113,7 +113,7 @@ class Settings:
     def new_request_id(self) -> str:
         """The UUID of the request that is about to be recorded."""
         if self.seed is None:
-            return str(uuid.uuid4())
+            return _uuid(secrets.token_bytes(16))
         return str(uuid.UUID(bytes=self._bytes("request", self._calls() + 1)[:16], version=4))
 
     def _calls(self) -> int:
@@ -138,6 +138,14 @@ class Settings:
 
     def _set(self, name: str, value: str) -> None:
         self._store.write("INSERT INTO lab VALUES (?, ?)", (name, value))
+
+
+def _uuid(random: bytes) -> str:
+    """Random bytes as a UUID of version 4 (RFC 9562); `uuid.uuid4` takes thrice as long."""
+    digits = random.hex()
+    variant = "89ab"[random[8] & 3]
+    head = f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}"
+    return f"{head}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 def _account(seed: int | None) -> str:

@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -299,3 +300,11 @@ def test_arguments_of_the_wrong_kind_are_named() -> None:
         Lab(seed="x")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="path=5: the name of a folder is due"):
         Lab(5)  # type: ignore[arg-type]
+
+
+def test_a_request_id_is_a_uuid_of_version_4(fresh: Lab) -> None:
+    made = {fresh._rooms.settings.new_request_id() for _ in range(200)}
+    assert len(made) == 200
+    for text in made:
+        found = uuid.UUID(text)
+        assert (str(found), found.version, found.variant) == (text, 4, uuid.RFC_4122)

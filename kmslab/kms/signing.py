@@ -97,7 +97,8 @@ def _data(request: Request, algorithm: str) -> bytes:
             "ValidationException", f"{name} is invalid length for algorithm {algorithm}."
         )
     if kind == RAW and not key.usage.kind.is_seed:
-        return hashlib.new(hash_name(algorithm), message).digest()
+        digest: bytes = getattr(hashlib, hash_name(algorithm))(message).digest()
+        return digest
     data: bytes = message
     return data
 

@@ -8,6 +8,7 @@ from IPython.utils.capture import capture_output
 
 from kmslab.course import life_view
 from kmslab.course.life import CLOCK, NEW_KEY, OPERATIONS, Life
+from kmslab.course.widgets import buttons
 from kmslab.course.widgets.pictured import Pictured
 from kmslab.lab import Lab
 
@@ -24,7 +25,7 @@ class KeyLife(Pictured):
         with capture_output():  # the line that says that an RSA key pair is made
             self.life = Life(lab)
         self.view = ipywidgets.HTML(layout={"width": "100%"})
-        self.buttons = {name: self._button(name) for name in self.life.names}
+        self.buttons = {name: buttons.button(name, self.do) for name in self.life.names}
         rows = [
             self._row("KMS", OPERATIONS),
             self._row("Lab", (*CLOCK, NEW_KEY)),
@@ -47,16 +48,8 @@ class KeyLife(Pictured):
         """The key as it is now."""
         return str(self.view.value)
 
-    def _button(self, name: str) -> ipywidgets.Button:
-        button = ipywidgets.Button(description=name, tooltip=name)
-        button.layout.width = "auto"
-        button.on_click(lambda _: self.do(name))
-        return button
-
     def _row(self, name: str, names: tuple[str, ...]) -> ipywidgets.HBox:
-        label = ipywidgets.Label(name, layout={"min_width": "3em"})
-        buttons = [self.buttons[each] for each in names]
-        return ipywidgets.HBox([label, *buttons], layout={"flex_flow": "row wrap"})
+        return buttons.row(name, [self.buttons[each] for each in names], "3em")
 
     def _show(self) -> None:
         self._ahead = self.life.ahead()

@@ -7,6 +7,7 @@ import traitlets
 
 from kmslab.course import loan, loan_view
 from kmslab.course.loan import Loan
+from kmslab.course.widgets import buttons
 from kmslab.course.widgets.pictured import Pictured
 
 _ROWS = {
@@ -28,7 +29,9 @@ class GrantLife(Pictured):
     def __init__(self) -> None:
         self.loan = Loan()
         self.view = ipywidgets.HTML(layout={"width": "100%"})
-        self.buttons = {name: self._button(name) for names in _ROWS.values() for name in names}
+        self.buttons = {
+            name: buttons.button(name, self.do) for names in _ROWS.values() for name in names
+        }
         super().__init__([*(self._row(name, names) for name, names in _ROWS.items()), self.view])
         self._show()
 
@@ -46,16 +49,8 @@ class GrantLife(Pictured):
         """The loan as it is now."""
         return str(self.view.value)
 
-    def _button(self, name: str) -> ipywidgets.Button:
-        button = ipywidgets.Button(description=name, tooltip=name)
-        button.layout.width = "auto"
-        button.on_click(lambda _: self.do(name))
-        return button
-
     def _row(self, name: str, names: tuple[str, ...]) -> ipywidgets.HBox:
-        label = ipywidgets.Label(name, layout={"min_width": "6em"})
-        buttons = [self.buttons[each] for each in names]
-        return ipywidgets.HBox([label, *buttons], layout={"flex_flow": "row wrap"})
+        return buttons.row(name, [self.buttons[each] for each in names], "6em")
 
     def _show(self) -> None:
         self.set_trait("value", self.loan.state)

@@ -10,6 +10,7 @@ import traitlets
 from botocore.exceptions import ClientError
 
 from kmslab.course import pile, style
+from kmslab.course.widgets import buttons
 from kmslab.course.widgets.pictured import Pictured
 from kmslab.lab import Lab
 
@@ -33,7 +34,7 @@ class RotationPile(Pictured):
             "+1 year": lambda: lab.clock.advance(days=365),
             "Encrypt one more": self._encrypt,
         }
-        self.buttons = {name: self._button(name) for name in self._ways}
+        self.buttons = {name: buttons.button(name, self.do) for name in self._ways}
         self.view = ipywidgets.HTML(layout={"width": "100%"})
         label = ipywidgets.Label("Key", layout={"min_width": "3em"})
         row = ipywidgets.HBox([label, *self.buttons.values()], layout={"flex_flow": "row wrap"})
@@ -70,12 +71,6 @@ class RotationPile(Pictured):
         name = f"letter {len(self.blobs) + 1}"
         answer = self._kms.encrypt(KeyId=self._key, Plaintext=name.encode())
         self.blobs[name] = answer["CiphertextBlob"]
-
-    def _button(self, name: str) -> ipywidgets.Button:
-        button = ipywidgets.Button(description=name, tooltip=name)
-        button.layout.width = "auto"
-        button.on_click(lambda _: self.do(name))
-        return button
 
     def _read(self) -> None:
         self._generations = pile.read(self._kms, self._key, self.blobs)

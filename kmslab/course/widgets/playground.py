@@ -11,6 +11,7 @@ import traitlets
 from kmslab.accounts.callers import Caller
 from kmslab.course import playground_view
 from kmslab.course.playground import ACTIONS, Playground, read_context
+from kmslab.course.widgets import buttons
 from kmslab.course.widgets.pictured import Pictured
 from kmslab.lab import Lab
 
@@ -35,9 +36,9 @@ class PolicyPlayground(Pictured):
         self.said = ""
         self.fields = self._fields()
         self.buttons = {
-            "Ask": self._button("Ask", self.ask),
-            "Save (PutKeyPolicy)": self._button("Save (PutKeyPolicy)", self.save),
-            "Start again": self._button("Start again", self.start),
+            "Ask": buttons.button("Ask", lambda _: self.ask()),
+            "Save (PutKeyPolicy)": buttons.button("Save (PutKeyPolicy)", lambda _: self.save()),
+            "Start again": buttons.button("Start again", lambda _: self.start()),
         }
         self.view = ipywidgets.HTML(layout={"width": "100%"})
         rows = [
@@ -93,12 +94,6 @@ class PolicyPlayground(Pictured):
                 **near,
             ),
         }
-
-    def _button(self, name: str, way: Any) -> ipywidgets.Button:
-        button = ipywidgets.Button(description=name, tooltip=name)
-        button.layout.width = "auto"
-        button.on_click(lambda _: way())
-        return button
 
     @traitlets.validate("who", "action", "context")
     def _known(self, proposal: Mapping[str, Any]) -> str:
