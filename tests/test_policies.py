@@ -218,3 +218,43 @@ def test_a_policy_is_changed_in_every_state(kms: Any) -> None:
     kms.schedule_key_deletion(KeyId=key)
     _put(kms, key, policy(statement(Sid="late")))
     assert "late" in _get(kms, key)
+
+
+STRANGERS = {
+    "a user that isn't there": {"AWS": "arn:aws:iam::ACCOUNT:user/nobody"},
+    "a role that isn't there": {"AWS": "arn:aws:iam::ACCOUNT:role/nobody"},
+    "a session of a role that isn't there": {"AWS": "arn:aws:sts::ACCOUNT:assumed-role/nobody/x"},
+    "an account that isn't there": {"AWS": "arn:aws:iam::999999999999:root"},
+    "an account that isn't there, by its number": {"AWS": "999999999999"},
+    "a group": {"AWS": "arn:aws:iam::ACCOUNT:group/nurses"},
+    "a pattern": {"AWS": "arn:aws:iam::ACCOUNT:user/*"},
+    "one of two": {"AWS": ["ACCOUNT", "arn:aws:iam::ACCOUNT:user/nobody"]},
+    "another case": {"AWS": "arn:aws:iam::ACCOUNT:user/ADMIN"},
+    "somebody who was deleted": {"AWS": "AIDAIOSFODNN7EXAMPLE1"},
+}
+
+
+@pytest.mark.parametrize("case", STRANGERS)
+@pytest.mark.parametrize("element", ["Principal", "NotPrincipal"])
+def test_a_principal_has_to_exist(lab: Lab, kms: Any, case: str, element: str) -> None:
+    lab.group("nurses")
+    stranger = statement(Principal=None, **{element: STRANGERS[case]}, Effect="Deny")
+    document = policy(statement(), stranger).replace("ACCOUNT", lab.account)
+    with refused(
+        "MalformedPolicyDocumentException",
+        "Policy contains a statement with one or more invalid principals.",
+    ):
+        kms.create_key(Policy=document, BypassPolicyLockoutSafetyCheck=True)
+
+
+@pytest.mark.parametrize("name", ["kms:EncryptionContext:dept", "aws:RequestTag/team"])
+def test_for_all_values_with_a_key_of_one_value_is_overly_permissive(kms: Any, name: str) -> None:
+    for over, ok in (("ForAllValues:", False), ("ForAnyValue:", True), ("", True)):
+        condition = {f"{over}StringEquals": {name: "x"}}
+        document = policy(statement(), statement(Condition=condition))
+        if ok:
+            kms.create_key(Policy=document)
+            continue
+        with refused("MalformedPolicyDocumentException") as caught:
+            kms.create_key(Policy=document)
+        assert "OverlyPermissiveCondition" in str(caught.value)

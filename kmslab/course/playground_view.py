@@ -79,13 +79,12 @@ def _findings(findings: Findings) -> str:
             [
                 str(each.line),
                 html.escape(each.statement),
-                f"<b>{each.level}</b>: {html.escape(each.message)}",
-                html.escape(each.advice),
+                f"<b>{each.level}</b>: {html.escape(each.message)}<br>→ {html.escape(each.advice)}",
             ]
         )
         for each in findings
     ]
-    return _table("lab.lint", ("line", "statement", "what", "what to do"), rows)
+    return _table("lab.lint", ("line", "statement", "what, and what to do"), rows)
 
 
 def _table(title: str, head: Iterable[str], rows: Iterable[str]) -> str:
