@@ -238,7 +238,8 @@ STRANGERS = {
 @pytest.mark.parametrize("element", ["Principal", "NotPrincipal"])
 def test_a_principal_has_to_exist(lab: Lab, kms: Any, case: str, element: str) -> None:
     lab.group("nurses")
-    stranger = statement(Principal=None, **{element: STRANGERS[case]}, Effect="Deny")
+    named = {"Principal": None, element: STRANGERS[case]}
+    stranger = statement(Effect="Deny", **named)
     document = policy(statement(), stranger).replace("ACCOUNT", lab.account)
     with refused(
         "MalformedPolicyDocumentException",
