@@ -154,6 +154,7 @@ def test_the_widget_is_driven_by_buttons_and_by_name(widget: widgets.GrantLife) 
 
 # --- The checks --------------------------------------------------------------------------------
 
+BOTH = ("results-2", "results")
 ONLY_31 = {"EncryptionContextSubset": {"patient": "31"}}
 BLOOD = {"patient": "23", "kind": "blood"}
 
@@ -183,8 +184,10 @@ def test_exercise_1_accepts_any_loan_that_keeps_the_rules(
 ) -> None:
     again = {"GranteePrincipal": clinic.role("laboratory").arn, "Operations": ["Decrypt"]}
     more = {"Operations": ["Decrypt", "DescribeKey", "RetireGrant"], "Constraints": ONLY_31}
-    answer = {"revoke": ["results-2", "results"], "lend": [{**again, **more, **extra}]}
-    assert check.lesson09.ex1(clinic, answer).state == "done"
+    lend = {**again, **more, **extra}
+    assert check.lesson09.ex1(clinic, {"revoke": [*BOTH], "lend": [lend]}).state == "done"
+    assert check.lesson09.ex1(clinic, {"revoke": set(BOTH), "lend": lend}).state == "done"
+    assert check.lesson09.ex1(clinic, {"revoke": BOTH, "lend": (lend,)}).state == "done"
 
 
 def test_exercise_1_accepts_that_all_loans_are_made_anew(clinic: Lab) -> None:
@@ -203,13 +206,29 @@ def test_exercise_1_accepts_that_all_loans_are_made_anew(clinic: Lab) -> None:
     assert check.lesson09.ex1(clinic, answer).state == "done"
 
 
+def test_exercise_1_lets_a_session_of_a_reader_borrow_as_well(clinic: Lab) -> None:
+    again = {"Operations": ["Decrypt"], "Constraints": ONLY_31}
+    role = clinic.role("laboratory")
+    lend = [{**again, "GranteePrincipal": arn} for arn in (role.arn, role.session("night").arn)]
+    assert check.lesson09.ex1(clinic, {"revoke": BOTH, "lend": lend}).state == "done"
+    answer = {"revoke": BOTH, "lend": lend[1]}  # by day the laboratory could not read
+    assert "laboratory can't read" in check.lesson09.ex1(clinic, answer).text
+
+
+def test_exercise_1_wants_names_and_says_so_of_ids(clinic: Lab) -> None:
+    key = check.lesson09.shelf(clinic)
+    ids = [grant["GrantId"] for grant in clinic.client("kms").list_grants(KeyId=key)["Grants"]]
+    said = check.lesson09.ex1(clinic, {"revoke": ids, "lend": []}).text
+    assert said.startswith('under "revoke" names are due, not ids.')
+
+
 RIGHT: dict[str, dict[str, Any]] = {
     "the session retires it by an operation": {"Operations": ["Decrypt", "RetireGrant"]},
-    "the role": {"GranteePrincipal": "role", "Operations": ["RetireGrant", "Decrypt"]},
     "it is the retiring principal": {"RetiringPrincipal": "session", "Operations": ["Decrypt"]},
-    "by Subset": {
+    "its role retires it": {"RetiringPrincipal": "role", "Operations": ["Decrypt"]},
+    "a name with a capital": {
         "Operations": ["Decrypt", "DescribeKey", "RetireGrant"],
-        "Constraints": {"EncryptionContextSubset": {"kind": "blood", "Patient": "23"}},
+        "Constraints": {"EncryptionContextEquals": {"kind": "blood", "Patient": "23"}},
     },
 }
 

@@ -140,8 +140,12 @@ def test_an_error_that_no_policy_made_gets_advice(made: Any) -> None:
     lab, _, key = made
     kms = lab.client("kms")
     kms.disable_key(KeyId=key)
-    told = lab.explain(_refused(kms.encrypt, KeyId=key, Plaintext=b"x"))
+    error = _refused(kms.encrypt, KeyId=key, Plaintext=b"x")
+    told = lab.explain(error)
     assert isinstance(told, Advice)
+    assert repr(lab.explain()) == repr(told)
+    _refused(kms.decrypt, CiphertextBlob=b"junk")
+    assert "InvalidCiphertextException" in repr(lab.explain())
     assert "key's state decides" in repr(told)
     assert "<strong>DisabledException</strong>" in told._repr_html_()
 
@@ -174,7 +178,7 @@ def test_a_typical_refusal_fits_a_screen(made: Any) -> None:
     _refused(alice.client("kms").encrypt, KeyId=key, Plaintext=b"x")
     lines = repr(_explained(lab)).splitlines()
     assert len(lines) < 20
-    assert lines[-1] == "… and 30 statements that are about something else"
+    assert lines[-1] == "… and 30 statements more, about something else"
 
 
 def test_who_can_lists_those_who_can_and_nobody_else(made: Any) -> None:

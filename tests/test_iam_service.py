@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asking import allow
 from expect import invalid, refused
 from stage import ALLOW, DENY, Folk
 
 from kmslab.accounts.iam import OPERATIONS
 from kmslab.cloudtrail.events import read_events
+from kmslab.errors import AwsError
 
 DOCUMENT = json.dumps({"Version": "2012-10-17", "Statement": [ALLOW]})
 OTHER = json.dumps({"Version": "2012-10-17", "Statement": [DENY]})
@@ -345,8 +347,9 @@ def test_a_malformed_policy_is_refused_wherever_it_is_saved(
         lambda: iam.create_role(RoleName="r", AssumeRolePolicyDocument=text),
         lambda: iam.update_assume_role_policy(RoleName="app", PolicyDocument=text),
     ):
-        with refused("MalformedPolicyDocument", message) as caught:
+        with refused("MalformedPolicyDocument") as caught:
             save()
+        assert caught.value.response["Error"]["Message"].startswith(message)
         assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
 
 
@@ -359,13 +362,14 @@ def test_a_trust_policy_names_only_principals_that_are_there(folk: Folk, iam: An
     iam.create_role(RoleName="app", AssumeRolePolicyDocument=text)
     for broken in ({"AWS": 5}, {"AWS": [5]}, 5, {"AWS": None}):
         bad = json.dumps({"Statement": {"Effect": "Allow", "Principal": broken}})
-        with refused("MalformedPolicyDocument", "Syntax errors in policy."):
+        with refused("MalformedPolicyDocument"):
             iam.update_assume_role_policy(RoleName="app", PolicyDocument=bad)
 
 
-def big(size: int) -> str:
+def big(size: int, more: str = "") -> str:
     """A document with so many characters that count, and white space beside them."""
-    empty = '{"Version":"2012-10-17","Statement":[{"Sid":""}]}'
+    whole = '"Effect":"Allow","Action":"*:*","Resource":"*"' + more
+    empty = '{"Version":"2012-10-17","Statement":[{"Sid":"",' + whole + "}]}"
     return empty.replace('""', '"' + "x" * (size - len(empty)) + '"').replace(",", ",  \n ")
 
 
@@ -389,12 +393,13 @@ def test_inline_policies_have_room_together(folk: Folk, iam: Any, kind: str) -> 
 
 
 def test_managed_and_trust_policies_have_a_size(iam: Any) -> None:
+    everyone = ',"Principal":"*"'
     iam.create_policy(PolicyName="fits", PolicyDocument=big(6_144))
     with refused("LimitExceeded", "Cannot exceed quota for PolicySize: 6144"):
         iam.create_policy(PolicyName="p", PolicyDocument=big(6_145))
-    iam.create_role(RoleName="fits", AssumeRolePolicyDocument=big(2_048))
+    iam.create_role(RoleName="fits", AssumeRolePolicyDocument=big(2_048, everyone))
     with refused("LimitExceeded", "Cannot exceed quota for ACLSizePerRole: 2048"):
-        iam.create_role(RoleName="app", AssumeRolePolicyDocument=big(2_049))
+        iam.create_role(RoleName="app", AssumeRolePolicyDocument=big(2_049, everyone))
 
 
 def test_ten_policies_and_ten_groups_are_the_most(folk: Folk, iam: Any) -> None:
@@ -591,3 +596,37 @@ def test_what_one_process_does_the_other_sees(two: tuple[Folk, Folk]) -> None:
     assert there.client("iam").get_user(UserName="alice")["User"]["UserId"] == alice.unique_id
     there.user("alice").delete_policy("policy")
     assert here.client("iam").list_user_policies(UserName="alice")["PolicyNames"] == []
+
+
+REFUSED = {
+    "a principal": (allow("kms:*", Principal="*"), "should not specify a principal"),
+    "an effect that is none": ({**allow("kms:*"), "Effect": "alow"}, "Effect is Allow or Deny"),
+    "an operator that is none": (
+        allow("kms:*", Condition={"StringEqual": {"a": "b"}}),
+        "StringEqual is no condition operator",
+    ),
+    "an element that is none": ({**allow("kms:*"), "Actions": "*"}, "Actions"),
+    "no action": ({"Effect": "Allow", "Resource": "*"}, "must contain actions"),
+    "no resource": ({"Effect": "Allow", "Action": "kms:*"}, "must contain resources"),
+    "an action of no service": (allow("Decrypt"), "must be prefaced by a vendor"),
+    "a resource that is no ARN": (allow("kms:*", resource="records"), "must be in ARN format"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_could_not_be_read_later_is_not_saved(folk: Folk, case: str) -> None:
+    statement, message = REFUSED[case]
+    alice, organization = folk.user("alice"), folk.organization
+    for save in (
+        lambda: alice.put_policy("p", statement),
+        lambda: folk.group("nurses", policy=statement),
+        lambda: folk.role("app", policy=statement),
+        lambda: organization.scp("p", statement),
+    ):
+        with pytest.raises(AwsError, match="MalformedPolicyDocument") as caught:
+            save()
+        assert message in str(caught.value)
+    door = {**statement, "Principal": "*"}
+    if case != "a principal":
+        with pytest.raises(ValueError, match="vpc_endpoint="):
+            alice.client("kms", vpc_endpoint=door)

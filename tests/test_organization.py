@@ -142,7 +142,7 @@ def test_what_does_not_fit_is_named(folk: Folk) -> None:
         (lambda: organization.scp("p", ALLOW, at="clinics"), f"at='clinics'.*root, {folk.account}"),
         (lambda: organization.remove("p"), "name='p'"),
         (lambda: organization.path("333333333333"), f"333333333333.*{folk.account}"),
-        (lambda: organization.scp("p", {"Sid": "x" * 5_200}), "5120"),
+        (lambda: organization.scp("p", {**ALLOW, "Sid": "x" * 5_200}), "5120"),
     ):
         with pytest.raises(ValueError, match=what):
             wrong()

@@ -174,7 +174,8 @@ def test_a_role_trusts_its_account_unless_told_otherwise(folk: Folk) -> None:
 
     folk.role("app")
     assert trusted("app") == {"AWS": f"arn:aws:iam::{folk.account}:root"}
-    trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}}
+    ec2 = {"Service": "ec2.amazonaws.com"}
+    trust = {"Effect": "Allow", "Principal": ec2, "Action": "sts:AssumeRole"}
     folk.role("app", trust=trust)
     assert trusted("app") == {"Service": "ec2.amazonaws.com"}
     folk.role("app")

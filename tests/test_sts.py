@@ -130,7 +130,8 @@ def test_a_role_that_is_not_there_looks_like_one_that_may_not_be_assumed(folk: F
 
 def test_the_authorizer_decides_with_the_trust_policy_and_the_conditions(folk: Folk) -> None:
     partner = folk.account("222222222222")
-    app = partner.role("app", trust={"Effect": "Allow", "Principal": {"AWS": folk.account}})
+    trust = {"Effect": "Allow", "Principal": {"AWS": folk.account}, "Action": "sts:AssumeRole"}
+    app = partner.role("app", trust=trust)
     alice = folk.user("alice")
     assume(alice, app.arn, ExternalId="x-1")
     (asked,) = folk.asked.questions

@@ -13,14 +13,14 @@ WRONG: dict[str, list[tuple[str, str]]] = {
          "came again, from another address"),
         ('{"23", "31"}', "4 of 6 patients are missing"),
         ('{e["requestParameters"]["encryptionContext"]["patient"] '
-         'for e in week.by("222222222222")}', "opened nothing of theirs"),
+         'for e in week.by("222222222222")}', "more: the intruder opened nothing of theirs. "),
         ("set()", "6 of 6 patients are missing. "),
         ('{"99"}', "no such patient"),
         ("23", "a set of numbers is due"),
         ('"23"', "a set of numbers is due"),
     ],
     "16_2": [
-        ('("deploy", case.facts.grant)', "that is the role"),
+        ('("deploy", case.facts.grant)', "that is the role; name its session. "),
         ('(f"arn:aws:iam::{clinic.account}:role/deploy", case.facts.grant)', "that is the role"),
         ('("arn:aws:iam::555555555555:user/helper", case.facts.grant)', "that is who used"),
         ('("account 555555555555", case.facts.grant)', "that is who used"),
@@ -38,7 +38,11 @@ WRONG: dict[str, list[tuple[str, str]]] = {
          "}}]), True][-1]", "for X-rays to account 555555555555, and it works"),
         (f'[{_DEPLOY}[{_ALLOW}, "Condition": {{"StringNotEquals": {{"kms:GranteePrincipal": '
          '"arn:aws:iam::555555555555:user/helper"}}}]), True][-1]', "to a laboratory's user"),
-        ('[clinic.role("deploy").delete_policy("lend-keys"), True][-1]',
+        ('[clinic.role("deploy").put_policy("more", [{"Effect": "Allow", "Action": "kms:ListKeys", '
+         '"Resource": "*"}]), clinic.role("deploy").put_policy("lend-keys", '
+         f'[{_ALLOW}}}]), True][-1]', "old `lend-keys` still allows it: replace it"),
+        ('[clinic.role("deploy").delete_policy("more"), '
+         'clinic.role("deploy").delete_policy("lend-keys"), True][-1]',
          "deploy lends X-rays to the scanner, and it is refused"),
         ('[clinic.client("kms").disable_key(KeyId=case.keys["records"]), True][-1]',
          "alice reads a letter, and it is refused"),

@@ -22,17 +22,24 @@ class History:
     """The last decisions. Appending to a deque is safe between threads."""
 
     def __init__(self) -> None:
-        self.last: tuple[Noted, ...] = ()  # of the last call, in order
+        self.last: tuple[Noted, ...] = ()  # of the last call that was decided, in order
+        self.error: AwsError | None = None  # of a later call, or of the same one after that
         self._refusals: deque[AwsError] = deque(maxlen=MOST_REFUSALS)
 
     def note(self, call: Call, ask: Ask, who: Applying, answer: Answer) -> None:
         """Notes what a call asked, and the answer."""
+        self.error = None
         before = self.last if self.last and self.last[0][0] is call else ()
         self.last = (*before, (call, ask, who, answer))
 
     def refused(self, error: AwsError) -> None:
         """Notes a refusal, whose `decisions` say why."""
         self._refusals.append(error)
+
+    def failed(self, error: AwsError) -> None:
+        """Notes what a call ended in that no policy refused."""
+        if not error.decisions:
+            self.error = error
 
     def of(self, request_id: str) -> tuple[Decision, ...]:
         """The decisions of a refused call, by the request id that its error carries."""

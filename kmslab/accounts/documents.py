@@ -11,25 +11,59 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from kmslab.errors import AwsError
+from kmslab.iam.documents import Kind, MalformedPolicy, compiled
 
-PolicyKind = Literal["identity", "trust", "session", "scp", "rcp"]
+PolicyKind = Literal["identity", "trust", "session", "scp", "rcp", "endpoint"]
 Policy = str | Mapping[str, Any] | Sequence[Mapping[str, Any]]  # a document, or its statements
+_READ_AS: Mapping[PolicyKind, Kind] = {
+    "identity": "identity",
+    "session": "identity",
+    "scp": "identity",
+    "trust": "trust",
+    "rcp": "control",
+    "endpoint": "resource",
+}
 _SPACE = re.compile(r"\s+")
 
 
 def checked_document(text: str, kind: PolicyKind) -> str:
-    """The document, or the MalformedPolicyDocument with which IAM refuses to save it."""
+    """The document, or the MalformedPolicyDocument with which IAM refuses to save it.
+
+    Behind IAM's own words stands which statement it is, and why.
+    """
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        raise AwsError("MalformedPolicyDocument", "This policy contains invalid Json") from None
-    statements = document.get("Statement") if isinstance(document, dict) else None
-    statements = [statements] if isinstance(statements, dict) else statements
-    if not isinstance(statements, list) or not all(isinstance(each, dict) for each in statements):
-        raise AwsError("MalformedPolicyDocument", "Syntax errors in policy.")
-    if kind == "trust":
-        tuple(named_principals(text))
+        policy = compiled(text, _READ_AS[kind])
+    except MalformedPolicy as error:
+        raise _malformed(f"{_wording(str(error))} ({error})") from None
+    if not policy.statements:
+        raise _malformed("Syntax errors in policy. (it has no statement)")
+    for statement in policy.statements:
+        if statement.action is None:
+            raise _malformed("Policy statement must contain actions.")
+        if statement.resource is None:
+            raise _malformed("Policy statement must contain resources.")
+        for action in statement.action.written:
+            if action != "*" and ":" not in action:
+                raise _malformed(
+                    "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
+                )
+        for resource in statement.resource.written:
+            if resource != "*" and not resource.startswith("arn:"):
+                raise _malformed(f'Resource {resource} must be in ARN format or "*".')
     return text
+
+
+def _wording(reason: str) -> str:
+    """IAM's own words for what the reader of policies found."""
+    if "no JSON" in reason or "too deep" in reason:
+        return "This policy contains invalid Json"
+    if "has no place" in reason:
+        return "Policy document should not specify a principal."
+    return "Syntax errors in policy."
+
+
+def _malformed(message: str) -> AwsError:
+    return AwsError("MalformedPolicyDocument", message)
 
 
 def size(text: str) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 
-from kmslab.accounts.documents import Policy, written
+from kmslab.accounts.documents import Policy, checked_document, written
 from kmslab.aws.call import DIRECT, Endpoint, Way
+from kmslab.errors import AwsError
 
 _OPEN = (
     '{"Version": "2012-10-17", "Statement": '
@@ -46,4 +47,8 @@ def _endpoint(given: Endpoint | Policy | None) -> Endpoint | None:
     if isinstance(given, str) and given.startswith("vpce-"):
         return Endpoint(given, _OPEN)
     policy = written(given)
+    try:
+        checked_document(policy, "endpoint")
+    except AwsError as error:
+        raise ValueError(f"vpc_endpoint={given!r}: {error.message}") from None
     return Endpoint(f"vpce-0{hashlib.sha256(policy.encode()).hexdigest()[:16]}", policy)

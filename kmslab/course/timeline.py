@@ -5,6 +5,7 @@ Each event becomes a small row once, so that narrowing a trail of thousands take
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -45,11 +46,14 @@ class Wanted:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Wanted:
-        """From a dict with some of the fields; `ValueError` names those that there are."""
+        """From a dict with some of the fields; `ValueError` says what is due instead."""
         names = [field.name for field in fields(cls)]
-        for name in given:
+        if not isinstance(given, Mapping):
+            raise ValueError(f'{given!r}: a dict is due, as in {{"refused": True}}')
+        for name, value in given.items():
             if name not in names:
                 raise ValueError(f"{name!r}: one of {', '.join(names)} is due")
+            _need_kind(name, value)
         return cls(**given)
 
     def as_dict(self) -> dict[str, Any]:
@@ -64,9 +68,8 @@ def rows(events: Iterable[Event], keys: Mapping[str, str] | None = None) -> tupl
 
 
 def select(all_rows: Sequence[Row], wanted: Wanted) -> list[Row]:
-    """The rows that fit; `ValueError` for a time that is none."""
-    start = moment(wanted.start) if wanted.start else float("-inf")
-    end = moment(wanted.end) if wanted.end else float("inf")
+    """The rows that fit; `ValueError` for times that are none."""
+    start, end = between(wanted)
     return [
         row
         for row in all_rows
@@ -76,6 +79,15 @@ def select(all_rows: Sequence[Row], wanted: Wanted) -> list[Row]:
         and (not wanted.key or wanted.key in row.keys)
         and (row.error or not wanted.refused)
     ]
+
+
+def between(wanted: Wanted) -> tuple[float, float]:
+    """From when to when, in seconds since 1970; `ValueError` for no time, or an end too early."""
+    start = moment(wanted.start) if wanted.start else -math.inf
+    end = moment(wanted.end) if wanted.end else math.inf
+    if end < start:
+        raise ValueError(f"end={wanted.end!r}: a time from start={wanted.start!r} on is due")
+    return start, end
 
 
 def moment(text: str) -> float:
@@ -98,8 +110,8 @@ def place(text: str) -> int | None:
 def span(all_rows: Sequence[Row], wanted: Wanted) -> tuple[float, float]:
     """From when to when the picture goes: what was asked for, else the whole trail."""
     first, last = (all_rows[0].time, all_rows[-1].time) if all_rows else (0.0, 0.0)
-    start = moment(wanted.start) if wanted.start else first
-    end = moment(wanted.end) if wanted.end else last
+    start, end = between(wanted)
+    start, end = start if wanted.start else first, end if wanted.end else last
     return start, max(end, start + 1)
 
 
@@ -117,6 +129,20 @@ def names(all_rows: Sequence[Row]) -> dict[str, list[str]]:
 def lane(row: Row, wanted: Wanted) -> str:
     """Whose line of the picture an event is on: of one principal, its sessions have their own."""
     return row.session if wanted.who else row.who
+
+
+def _need_kind(name: str, value: object) -> None:
+    """`ValueError` where a field can't have this value."""
+    match name:
+        case "refused":
+            fits, due = isinstance(value, bool), "True or False"
+        case "chosen":
+            is_number = isinstance(value, int) and not isinstance(value, bool)
+            fits, due = value is None or is_number, "the number of an event, or None,"
+        case _:
+            fits, due = isinstance(value, str), "a text"
+    if not fits:
+        raise ValueError(f"{name}={value!r}: {due} is due")
 
 
 def _row(number: int, event: Event, key_names: Mapping[str, str]) -> Row:

@@ -36,11 +36,13 @@ class Answers:
         """
         authorizer = self._rooms.authorizer
         if error is None:
+            if authorizer.history.error is not None:
+                return Advice(authorizer.history.error.code, authorizer.history.error.message)
             if not authorizer.history.last:
                 raise ValueError("nothing was decided yet: make a call first")
             return Explanation(authorizer.last())
         if not isinstance(error, ClientError):
-            raise TypeError(f"error={error!r}: an error of a boto3 client is due")
+            raise TypeError(f"an error of a boto3 client is due, not a {type(error).__name__}")
         told = error.response["Error"]
         decisions = authorizer.history.of(error.response["ResponseMetadata"]["RequestId"])
         if not decisions:

@@ -88,7 +88,7 @@ class Explanation:
 
     def __repr__(self) -> str:
         shown, folded = self._split()
-        more = [f"… and {len(folded)} statements that are about something else"] if folded else []
+        more = [f"… and {page.more(len(folded))}"] if folded else []
         table = page.as_text(_HEAD, shown) if shown else "no statements"
         return "\n".join([self._heading, *self._lines(), "", table, *more])
 

@@ -47,9 +47,14 @@ def as_html(
     if rows:
         parts.append(_table(head, rows))
     if folded:
-        count = f"{len(folded)} more statements, about something else"
+        count = more(len(folded))
         parts.append(f"<details><summary>{count}</summary>{_table(head, folded)}</details>")
     return "\n".join(parts)
+
+
+def more(count: int) -> str:
+    """What is folded away, in words."""
+    return f"{count} statement{'' if count == 1 else 's'} more, about something else"
 
 
 def _table(head: Sequence[str], rows: Sequence[Row]) -> str:

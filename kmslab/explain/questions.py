@@ -83,7 +83,7 @@ def supposed(
     `document` stands for the key's policy; `MalformedPolicy` where it is none.
     """
     service, _, operation = action.partition(":")
-    if not operation:
+    if not operation or service == "arn":
         raise ValueError(f"action={action!r}: a service and an action are due, as in kms:Decrypt")
     name = "ReEncrypt" if operation in ("ReEncryptFrom", "ReEncryptTo") else operation
     call = Call(who, service, name, region, {} if resource == "*" else {"KeyId": resource})

@@ -65,6 +65,8 @@ def _by_grant(decision: Decision) -> Iterator[str]:
             name, wanted, *_ = unfit[0]
             if name == "In force":
                 yield f"show the token of grant {grant.name[:8]}…, which is in force {wanted}"
+            elif name == "Lends on":
+                yield f"lend on only {wanted}, which grant {grant.name[:8]}… lends"
             elif name == "Constraints":
                 yield f"send a request that fits {wanted}, as grant {grant.name[:8]}… wants"
 

@@ -106,9 +106,8 @@ def sieve(decision: Decision) -> tuple[LayerLook, ...]:
 
 def _sides(request: Request, policies: Policies) -> Iterator[LayerLook]:
     yield LayerLook(Layer.RESOURCE, _name(policies.resource), _resource(request, policies))
-    lent = any(each.way(request.caller) and each.covers(request) for each in policies.grants)
     if policies.grants:
-        yield LayerLook(Layer.GRANT, "", Verdict.ALLOWS if lent else Verdict.SILENT)
+        yield LayerLook(Layer.GRANT, "", _lent(request, policies))
     identity = _level(request, policies.identity)
     rooted = request.caller.is_root and identity is not Verdict.DENIES
     yield LayerLook(Layer.IDENTITY, "", Verdict.ALLOWS if rooted else identity)
@@ -142,6 +141,12 @@ def _resource(request: Request, policies: Policies) -> Verdict:
     way, _ = first(policies.resource.policy.allows, seen)
     allows = {Way.NONE: Verdict.SILENT, Way.ACCOUNT: Verdict.DELEGATES}
     return allows.get(way, Verdict.ALLOWS)
+
+
+def _lent(request: Request, policies: Policies) -> Verdict:
+    ways = [each.way(request.caller) for each in policies.grants if each.covers(request)]
+    found = {Way.NONE: Verdict.SILENT, Way.ACCOUNT: Verdict.DELEGATES}
+    return found.get(max(ways, default=Way.NONE), Verdict.ALLOWS)
 
 
 def _denies(named: Named, request: Request) -> bool:

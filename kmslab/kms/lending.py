@@ -69,7 +69,9 @@ class Loan:
             ("Principal", self.grantee, request.caller.arn, True),
             ("Action", ", ".join(operations), operation, operation in operations),
         ]
-        if wanted:
+        if request.action == "kms:CreateGrant":
+            found += self._child_looks(wanted)
+        elif wanted:
             asked = json.dumps(dict(self.keys.context()))
             holds = self._constraints_hold(request, wanted)
             found.append(("Constraints", json.dumps(wanted), asked, holds))
@@ -86,9 +88,15 @@ class Loan:
 
     def _covers_child(self, wanted: Mapping[str, Any]) -> bool:
         """A grant made through this one lends no operation more, and is as strict at least."""
-        operations = set(self.keys.get("Operations", ()))
-        inner = self.keys.get("Constraints", {})
-        return operations <= set(self.details["Operations"]) and constraints.no_wider(inner, wanted)
+        return all(fits for *_, fits in self._child_looks(wanted))
+
+    def _child_looks(self, wanted: Mapping[str, Any]) -> list[tuple[str, str, str, bool]]:
+        operations, inner = self.keys.get("Operations", ()), self.keys.get("Constraints", {})
+        own = self.details["Operations"]
+        lent = ("Lends on", ", ".join(own), ", ".join(operations), set(operations) <= set(own))
+        strict = constraints.no_wider(inner, wanted)
+        narrow = ("Constraints", f"at least {json.dumps(wanted)}", json.dumps(inner), strict)
+        return [lent, narrow] if wanted else [lent]
 
 
 def loans(rooms: Rooms, keys: Keys, key: Key) -> tuple[Loan, ...]:

@@ -140,7 +140,9 @@ class _Retiring:
 
     def looks(self, request: Asked) -> tuple[tuple[str, str, str, bool], ...]:
         """Who may retire it, for an explanation."""
-        return (("Principal", "who may retire it", request.caller.arn, bool(self.level)),)
+        wanted = {Way.NONE: "those who may retire it", Way.ACCOUNT: "the account it was made in"}
+        told = wanted.get(self.level, "who may retire it")
+        return (("Principal", told, request.caller.arn, bool(self.level)),)
 
 
 def _retiring(rooms: Rooms, call: Call, key: Key) -> Ask:

@@ -66,6 +66,7 @@ class Kms:
             self._declare(call, error)
             with _as_aws_errors():
                 error.request_id = rooms.recorder.failure(call, _arns(keys), error)
+            rooms.authorizer.history.failed(error)
             raise
         return Answer(output, request_id)
 

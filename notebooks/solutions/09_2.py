@@ -1,5 +1,5 @@
 answer = {
-    "GranteePrincipal": task.arn,  # this session alone; the role's ARN would do as well
+    "GranteePrincipal": task.arn,  # the role's ARN would let in its other sessions
     "Operations": ["Decrypt", "RetireGrant"],
     "Constraints": {"EncryptionContextEquals": {"patient": "23", "kind": "blood"}},
 }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -12,12 +13,16 @@ from kmslab.course import tries
 from kmslab.course.check.exercise import NotYet, exercise, need
 from kmslab.lab import Lab
 
-_LETTER = {"patient": "31", "kind": "letter"}
+_KINDS = ("letter", "bill", "blood")
 _BILL = {"patient": "31", "kind": "bill"}
-_OTHER = {"patient": "17", "kind": "bill"}
-_READERS = ("laboratory", "billing", "auditor")  # and nobody else
 _BLOOD = {"patient": "23", "kind": "blood"}
-_NEEDED = {"Decrypt", "RetireGrant", "DescribeKey"}
+_NEEDED = frozenset({"Decrypt", "RetireGrant", "DescribeKey"})
+# Who may have a loan on the shelf: for what, with which operations, and for which of 31's records.
+_RULES: Mapping[str, tuple[str, frozenset[str], tuple[str, ...]]] = {
+    "laboratory": ("read", _NEEDED, _KINDS),
+    "billing": ("read", _NEEDED, ("bill",)),
+    "auditor": ("look", _NEEDED - {"Decrypt"}, ()),
+}
 _SETTLED = 6  # minutes
 Grants = dict[str, dict[str, str]]  # by name: GrantId and GrantToken
 
@@ -48,10 +53,12 @@ def ex1(lab: Lab, answer: object) -> str:
     tokens += [_lent(kms, key, asked)["GrantToken"] for asked in lend]
     need(len(tokens) <= 10, "fewer loans will do")
     for grant in kms.list_grants(KeyId=key)["Grants"]:
-        who = grant.get("GranteePrincipal") or grant["GranteeServicePrincipal"]
-        need(any(f"/{name}" in who for name in _READERS), f"{who} still has a loan")
+        _need_by_rule(lab, grant)
     _rules(lab, key, tokens)
-    return "a borrower who may lend is as many borrowers as it likes; and each loan ends by itself"
+    return (
+        "a borrower who may lend is as many borrowers as it likes; and ending a loan does not end "
+        "those that were made through it"
+    )
 
 
 @exercise(
@@ -72,9 +79,12 @@ def ex2(lab: Lab, laboratory: RoleSession, answer: object) -> str:
     for context in ({**_BLOOD, "patient": "17"}, {**_BLOOD, "kind": "letter"}, {}):
         got = _decrypt(lab, mine, key, context, tokens)
         need(got != tries.OK, f"it also opens what has the context {context}")
-    elsewhere = lab.role("pharmacy").session("check").client("kms")
-    got = _decrypt(lab, elsewhere, key, _BLOOD, tokens)
-    need(got != tries.OK, "the pharmacy can read it, too")
+    wider = {**_BLOOD, "room": "4"}
+    more_pairs = f"it also opens what has the context {wider}: Equals wants no pair more"
+    need(_decrypt(lab, mine, key, wider, tokens) != tries.OK, more_pairs)
+    another = lab.role("laboratory").session("check").client("kms")
+    got = _decrypt(lab, another, key, _BLOOD, tokens)
+    need(got != tries.OK, "another session of the laboratory can read it, too")
     got = tries.outcome(mine.retire_grant, GrantToken=made["GrantToken"])
     need(got == tries.OK, f"the laboratory is done, and its RetireGrant says {got}")
     got = _decrypt(lab, mine, key, _BLOOD, tokens)
@@ -102,40 +112,36 @@ def _shelf(lab: Lab) -> tuple[str, Grants]:
     return key, loans
 
 
+def _need_by_rule(lab: Lab, grant: Mapping[str, Any]) -> None:
+    """`NotYet` where a grant's borrower, or one of its operations, has no place in the rules."""
+    who: str = grant.get("GranteePrincipal") or grant["GranteeServicePrincipal"]
+    [name] = [each for each in _RULES if _is_role(lab, each, who)] or [""]
+    need(name, f"{who} has a loan, and by the rules it has none")
+    purpose, operations, _ = _RULES[name]
+    more = set(grant["Operations"]) - operations
+    need("CreateGrant" not in more, f"{name} can still lend the key on: CreateGrant")
+    need(not more, f"{name} may do more than {purpose}: {', '.join(sorted(more))}")
+
+
+def _is_role(lab: Lab, name: str, arn: str) -> bool:
+    """Whether an ARN is that of a role of this lab, or of one of its sessions."""
+    sessions = f"arn:aws:sts::{lab.account}:assumed-role/{name}/"
+    return arn == lab.role(name).arn or arn.startswith(sessions)
+
+
 def _rules(lab: Lab, key: str, tokens: list[str]) -> None:
     """What each role must be able to do with the key of exercise 1, and what not; or `NotYet`."""
-    may = {
-        "laboratory": {"letter": _LETTER, "bill": _BILL},
-        "billing": {"bill": _BILL},
-        "auditor": {},
-        "courier": {},
-    }
-    for name, records in may.items():
+    for name, (_, _, kinds) in _RULES.items():
         kms = lab.role(name).session("check").client("kms")
-        for what, context in {"letter": _LETTER, "bill": _BILL}.items():
-            got = _decrypt(lab, kms, key, context, tokens)
-            need(got == tries.OK or what not in records, f"{name} can't read 31's {what}: {got}")
-            need(got != tries.OK or what in records, f"{name} can still read 31's {what}")
-        got = _decrypt(lab, kms, key, _OTHER, tokens)
-        need(got != tries.OK, f"{name} can read what belongs to patient 17")
-        need(not _lends(lab, kms, key, tokens), f"{name} can still lend the key on")
+        for kind in _KINDS:
+            got = _decrypt(lab, kms, key, {"patient": "31", "kind": kind}, tokens)
+            need(got == tries.OK or kind not in kinds, f"{name} can't read 31's {kind}: {got}")
+            need(got != tries.OK or kind in kinds, f"{name} can still read 31's {kind}")
+            got = _decrypt(lab, kms, key, {"patient": "17", "kind": kind}, tokens)
+            need(got != tries.OK, f"{name} can read what belongs to patient 17")
     auditor = lab.role("auditor").session("check").client("kms")
     got = tries.outcome(auditor.describe_key, KeyId=key, GrantTokens=tokens)
     need(got == tries.OK, f"the auditor can't look at the key any more: {got}")
-
-
-def _lends(lab: Lab, kms: Any, key: str, tokens: list[str]) -> bool:
-    """Whether a caller could lend 31's bills to somebody; nothing is lent."""
-    got = tries.outcome(
-        kms.create_grant,
-        KeyId=key,
-        GranteePrincipal=lab.role("courier").arn,
-        Operations=["Decrypt"],
-        Constraints={"EncryptionContextEquals": _BILL},
-        GrantTokens=tokens,
-        DryRun=True,
-    )
-    return got == "DryRunOperationException"
 
 
 def _decrypt(
@@ -168,9 +174,26 @@ def _parameters(answer: object) -> dict[str, Any]:
 
 
 def _two_lists(answer: object) -> tuple[list[str], list[dict[str, Any]]]:
-    """The names to revoke and the parameters of the grants to make."""
+    """The names to revoke and the parameters of the grants to make; one alone needs no list."""
     match answer:
-        case {"revoke": list(names), "lend": list(loans), **rest} if not rest:
-            return [str(name) for name in names], [_parameters(each) for each in loans]
+        case {"revoke": names, "lend": loans, **rest} if not rest:
+            return [_name(each) for each in _all(names)], [
+                _parameters(each) for each in _all(loans)
+            ]
         case _:
             raise NotYet('a dict with two lists is due: {"revoke": [...], "lend": [...]}')
+
+
+def _all(given: object) -> list[object]:
+    if isinstance(given, str | dict):
+        return [given] if given else []
+    if not isinstance(given, Collection):
+        raise NotYet(f"two lists are due; {type(given).__name__} is none")
+    return list(given)
+
+
+def _name(given: object) -> str:
+    if not isinstance(given, str):
+        raise NotYet(f'under "revoke" names are due, not {type(given).__name__}')
+    need(not re.fullmatch("[0-9a-f]{64}", given), 'under "revoke" names are due, not ids')
+    return given

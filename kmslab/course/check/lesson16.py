@@ -10,7 +10,7 @@ from kmslab.cloudtrail.events import Event
 from kmslab.cloudtrail.identity import names
 from kmslab.course.check.exercise import exercise, need
 from kmslab.course.incident import Case
-from kmslab.course.incident_cast import ADDRESSES, LABORATORY, PATIENTS, STRANGERS
+from kmslab.course.incident_cast import ADDRESSES, LABORATORY, LENDING, PATIENTS, STRANGERS
 from kmslab.course.incident_week import lend_to_scanner
 from kmslab.course.tries import outcome
 
@@ -29,7 +29,7 @@ def ex1(case: Case, answer: object) -> str:
     need(not unknown, f"{_some(unknown)}: the clinic has no such patient")
     opened, missed = case.facts.opened, case.facts.missed
     wrong = named - set(opened) - missed
-    need(not wrong, f"{_some(wrong)}: the intruder opened nothing of theirs ({len(wrong)} such)")
+    need(not wrong, f"{_some(wrong)}: the intruder opened nothing of theirs")
     need(not named & missed, f"{_some(named & missed)}: asked for, and KMS did not open it")
     missing = set(opened) - named
     places = {place for addresses in opened.values() for place in addresses}
@@ -55,9 +55,11 @@ def ex2(case: Case, answer: object) -> str:
     grantee = event["requestParameters"]["granteePrincipal"]
     need(grant == case.facts.grant, f"this grant lends to {grantee}, who works here")
     stranger = {case.cast.stranger.arn, case.cast.stranger.unique_id, STRANGERS, "helper"}
-    need(who.removeprefix("account ") not in stranger, "that is who used the grant; who made it?")
+    need(
+        who.removeprefix("account ") not in stranger, "that is who used the grant, not who made it"
+    )
     role = case.lab.role("deploy")
-    need(who not in (role.name, role.arn, role.unique_id), "that is the role; which session of it?")
+    need(who not in (role.name, role.arn, role.unique_id), "that is the role; name its session")
     need(who in names(event["userIdentity"]), f"the grant was not made by {who!r}")
     address = event["sourceIPAddress"]
     return f"{case.maker.name} was an honest build; its credentials were used from {address}"
@@ -72,7 +74,7 @@ def ex3(case: Case, answer: object) -> str:
     """The lab after the repair: what must not work is tried, then what must."""
     need(answer is True, "repair the lab, then set answer to True")
     for what, works in _misuse(case):
-        need(not works, f"tried: {what}, and it works")
+        need(not works, f"tried: {what}, and it works{_beside(case, what)}")
     for what, works in _work(case):
         need(works, f"tried: {what}, and it is refused, which stops ordinary work")
     return "the grant is gone, and the next thief of a build can lend the key to the scanner only"
@@ -100,6 +102,20 @@ def _misuse(case: Case) -> Iterator[tuple[str, bool]]:
                 **more,
             )
             yield f"deploy lends the key for {how} to {whom}", lent == _WOULD_WORK
+
+
+def _beside(case: Case, what: str) -> str:
+    """A word on the policy that lets `deploy` lend the key, where another one stands beside it."""
+    iam, role = case.lab.client("iam"), {"RoleName": "deploy"}
+    names = iam.list_role_policies(**role)["PolicyNames"]
+    others = {*names, *map(str, iam.list_attached_role_policies(**role)["AttachedPolicies"])}
+    if not what.startswith("deploy") or LENDING not in names or len(others) == 1:
+        return ""
+    old = iam.get_role_policy(**role, PolicyName=LENDING)["PolicyDocument"]
+    if any("Condition" in statement for statement in old["Statement"]):
+        return ""
+    how = "replace it (put_policy with the same name), or deny"
+    return f": the old `{LENDING}` still allows it: {how}"
 
 
 def _work(case: Case) -> Iterator[tuple[str, bool]]:
@@ -145,4 +161,5 @@ def _pair(answer: object) -> tuple[str, str]:
 
 
 def _some(patients: set[str]) -> str:
-    return ", ".join(sorted(patients)[:3])
+    more = len(patients) - 3
+    return ", ".join(sorted(patients)[:3]) + (f" and {more} more" if more > 0 else "")

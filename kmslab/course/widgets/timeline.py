@@ -9,6 +9,7 @@ import ipywidgets
 import traitlets
 
 from kmslab.cloudtrail.events import Event
+from kmslab.cloudtrail.trail import Trail
 from kmslab.course import timeline, timeline_picture, timeline_view
 from kmslab.course.timeline import Wanted
 from kmslab.course.widgets.pictured import Pictured
@@ -23,10 +24,10 @@ class TrailTimeline(Pictured):
     """Events over time, a line for each caller; `value` is what is looked for.
 
     By code: `value = {"who": "alice", "refused": True}`; what is not named is everything. `found`
-    are the events that fit, and `text` says it in a line.
+    is the trail of the events that fit, and `text` says it in a line.
     """
 
-    value = traitlets.Dict()
+    value = traitlets.Any()
 
     def __init__(self, trail: Sequence[Event], keys: Mapping[str, str] | None = None) -> None:
         self._trail, self._rows = trail, timeline.rows(trail, keys)
@@ -47,9 +48,9 @@ class TrailTimeline(Pictured):
         self._show()
 
     @property
-    def found(self) -> list[Event]:
+    def found(self) -> Trail:
         """The events that fit."""
-        return [self._trail[row.number] for row in self._found]
+        return Trail([self._trail[row.number] for row in self._found])
 
     @property
     def text(self) -> str:
@@ -67,8 +68,7 @@ class TrailTimeline(Pictured):
             given, known = getattr(wanted, name), self._names[name]
             if given and given not in known:
                 raise ValueError(f"{name}={given!r}: one of {', '.join(known)} is due")
-        for time in filter(None, (wanted.start, wanted.end)):
-            timeline.moment(time)
+        timeline.between(wanted)
         if wanted.chosen is not None and not 0 <= wanted.chosen < len(self._rows):
             raise ValueError(f"chosen={wanted.chosen}: the events are 0 to {len(self._rows) - 1}")
         return wanted.as_dict()
