@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asking import answer
 from recorded import (
     ALICE,
     APP,
@@ -24,6 +25,7 @@ from recorded import (
     Records,
 )
 
+from kmslab import Lab
 from kmslab.aws.call import Way
 from kmslab.cloudtrail.trail import Trail
 
@@ -90,7 +92,7 @@ def test_by_finds_a_caller_by_every_name_it_has(
         ("app", ["AssumeRole"]),
         (OTHER_KEY, ["Sign"]),
         ("payroll", []),
-        ("1234abcd", []),
+        ("1234abc", []),
         ("hr", []),
     ],
 )
@@ -170,12 +172,12 @@ def test_a_row_says_who_called_and_through_what(records: Records) -> None:
     assert lines[4].endswith("Sign  federated-user/carl  9999abcd…  DisabledException")
 
 
-def test_up_to_200_events_are_shown_and_no_line_before_them(records: Records) -> None:
-    trail = Trail((records.events() * 30)[:200])
-    assert len(repr(trail).splitlines()) == 200
+def test_up_to_50_events_are_shown_and_no_line_before_them(records: Records) -> None:
+    trail = Trail((records.events() * 30)[:50])
+    assert len(repr(trail).splitlines()) == 50
     shown = trail._repr_html_()
     assert shown.startswith("<table>")
-    assert shown.count("<tr>") == 201
+    assert shown.count("<tr>") == 51
 
 
 def test_of_more_events_the_newest_are_shown_and_how_to_narrow_them(records: Records) -> None:
@@ -183,13 +185,13 @@ def test_of_more_events_the_newest_are_shown_and_how_to_narrow_them(records: Rec
     newest = {**events[-1], "eventName": "TheNewest"}
     trail = Trail([*events[1:], newest])
     first, *rest = repr(trail).splitlines()
-    assert first.startswith("1,400 earlier events are not shown: narrow the trail, as in .named(")
-    assert len(rest) == 200
+    assert first.startswith("1,550 earlier events are not shown: narrow the trail, as in .named(")
+    assert len(rest) == 50
     assert "TheNewest" in rest[-1]
     shown = trail._repr_html_()
-    assert shown.startswith("<p>1,400 earlier events are not shown")
+    assert shown.startswith("<p>1,550 earlier events are not shown")
     assert "TheNewest" in shown
-    assert shown.count("<tr>") == 201
+    assert shown.count("<tr>") == 51
     assert len(trail) == 1600
 
 
@@ -235,3 +237,40 @@ def test_events_of_a_strangers_key_show_whose_it_is(records: Records) -> None:
     assert records.trail(THEIRS).by(MINE).about(THEIR_KEY)[-1]["recipientAccountId"] == THEIRS
     line: Any = repr(records.trail(THEIRS).tail(1))
     assert f"account {MINE}" in line
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda trail: trail.by(3),
+        lambda trail: trail.named(("Decrypt", "Encrypt")),
+        lambda trail: trail.about({"patient": "23"}),
+        lambda trail: trail.about(23),
+        lambda trail: trail.refused(7),
+    ],
+)
+def test_what_is_no_text_is_refused_and_finds_not_just_nothing(records: Any, wrong: Any) -> None:
+    with pytest.raises(TypeError, match=r"a text is due, as in \."):
+        wrong(records.trail())
+
+
+@pytest.mark.parametrize("count", [-2, "3", None, 1.5])
+def test_a_tail_has_a_length(records: Any, count: Any) -> None:
+    with pytest.raises(ValueError, match=r"as in \.tail\(5\)"):
+        records.trail().tail(count)
+
+
+def test_programs_and_events_name_a_refusal_differently_and_both_find_it() -> None:
+    with Lab() as lab:
+        alice, kms = lab.user("alice"), lab.client("kms")
+        key = kms.create_key()["KeyMetadata"]["KeyId"]
+        assert answer(alice.client("kms").describe_key, KeyId=key) == "AccessDeniedException"
+        trail = lab.trail()
+        for name in ("AccessDenied", "AccessDeniedException"):
+            assert len(trail.refused(name)) == 1
+        assert len(trail.by(alice)) == len(trail.by("alice")) == 1
+        assert len(trail.named("createkey")) == 1
+        assert len(trail.about(key[:8])) == len(trail.about(f"{key[:8]}…")) == 2
+        assert isinstance(trail[-2:], Trail)
+        assert len(trail[-2:]) == 2
+        assert "no events" in trail.by("nobody")._repr_html_()

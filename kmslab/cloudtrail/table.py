@@ -11,7 +11,7 @@ from typing import Any
 from kmslab.cloudtrail.events import Event
 from kmslab.cloudtrail.identity import short, via
 
-MOST_ROWS = 200
+MOST_ROWS = 50
 FRAME = (
     *("time", "event", "user", "key", "context", "error", "read_only", "region", "via"),
     *("source_ip", "service", "event_id", "request_id", "shared_event_id"),
@@ -33,6 +33,8 @@ def as_html(events: Sequence[Event]) -> str:
         "<tr>" + "".join(f"<td {_LEFT}>{html.escape(text)}</td>" for text in _row(event)) + "</tr>"
         for event in events[-MOST_ROWS:]
     )
+    if not events:
+        return "<p>no events</p>"
     hint = "".join(f"<p>{html.escape(line)}</p>\n" for line in _hint(events))
     return f"{hint}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib import import_module
-from typing import Any, overload
+from typing import Any, Protocol, overload
 
 from kmslab.cloudtrail import table
 from kmslab.cloudtrail.events import Event, read_events
@@ -13,6 +14,17 @@ from kmslab.cloudtrail.identity import names
 from kmslab.store import Store
 
 _NAMING = ("requestParameters", "responseElements", "additionalEventData", "serviceEventDetails")
+
+
+_BEGINNING = re.compile(r"[0-9a-f]{8}", re.ASCII)  # of a key's id
+
+
+class HasArn(Protocol):
+    """A caller."""
+
+    @property
+    def arn(self) -> str:
+        """Its ARN."""
 
 
 class Trail:
@@ -31,32 +43,45 @@ class Trail:
 
     def tail(self, count: int = 5) -> Trail:
         """The newest events."""
-        return Trail(self._events[-count:] if count > 0 else [])
+        if not isinstance(count, int) or count < 0:
+            raise ValueError(f"count={count!r}: how many events is due, as in .tail(5)")
+        return Trail(self._events[-count:] if count else [])
 
     def named(self, *operations: str) -> Trail:
-        """The events of some operations, as in `trail.named("Decrypt")`."""
-        return self._those(lambda event: event["eventName"] in operations)
+        """The events of some operations in any case, as in `trail.named("Decrypt")`."""
+        wanted = {_text(name, '.named("Decrypt")').lower() for name in operations}
+        return self._those(lambda event: event["eventName"].lower() in wanted)
 
-    def by(self, caller: str) -> Trail:
+    def by(self, caller: str | HasArn) -> Trail:
         """The events of a caller: the name of a user, role, session or service, or an ARN.
 
-        The sessions that a role or a user issued count as its own.
+        Or the caller itself, as `lab.user` gives it. The sessions that a role or a user issued
+        count as its own.
         """
-        return self._those(lambda event: caller in names(event["userIdentity"]))
+        name = _text(getattr(caller, "arn", caller), '.by("alice")')
+        return self._those(lambda event: name in names(event["userIdentity"]))
 
     def about(self, name: str) -> Trail:
         """The events that name something: a key's id or ARN, an alias, a role, a grant's id.
 
         What the caller wrote counts, and what the event shows of it: an alias finds the calls that
-        used the alias, a key's id all that used the key.
+        used the alias, a key's id all that used the key. The first eight digits of a key's id do
+        as well, as the table shows them.
         """
+        name = _text(name, '.about("alias/records")').removesuffix("…")
         bare = name.split(":", 5)[-1].removeprefix("key/") if ":kms:" in name else name
         return self._those(lambda event: any(_is(text, name, bare) for text in _texts(event)))
 
     def refused(self, *codes: str) -> Trail:
-        """The events of calls that failed, as in `trail.refused("AccessDenied")`; of any error."""
+        """The events of calls that failed, as in `trail.refused("AccessDenied")`; of any error.
+
+        A program sees AccessDeniedException where the event says AccessDenied: both find it.
+        """
+        wanted = {_text(code, '.refused("AccessDenied")') for code in codes}
+        if "AccessDeniedException" in wanted:
+            wanted.add("AccessDenied")
         return self._those(
-            lambda event: "errorCode" in event and (not codes or event["errorCode"] in codes)
+            lambda event: "errorCode" in event and (not wanted or event["errorCode"] in wanted)
         )
 
     def between(self, start: datetime | str, end: datetime | str | None = None) -> Trail:
@@ -73,8 +98,8 @@ class Trail:
         """The trail as a `pandas.DataFrame`, one row an event; `ImportError` without pandas."""
         try:
             pandas = import_module("pandas")
-        except ImportError as error:
-            raise ImportError("trail.frame() needs pandas; type: %pip install pandas") from error
+        except ImportError:
+            raise ImportError("trail.frame() needs pandas; type: %pip install pandas") from None
         return pandas.DataFrame([table.record(event) for event in self], columns=table.FRAME)
 
     def _those(self, wanted: Callable[[Event], bool]) -> Trail:
@@ -87,9 +112,11 @@ class Trail:
     def __getitem__(self, number: int) -> Event: ...
 
     @overload
-    def __getitem__(self, number: slice) -> list[Event]: ...
+    def __getitem__(self, number: slice) -> Trail: ...
 
-    def __getitem__(self, number: int | slice) -> Event | list[Event]:
+    def __getitem__(self, number: int | slice) -> Event | Trail:
+        if isinstance(number, slice):
+            return Trail(self._events[number])
         return self._events[number]
 
     def __iter__(self) -> Iterator[Event]:
@@ -100,6 +127,13 @@ class Trail:
 
     def _repr_html_(self) -> str:
         return table.as_html(self._events)
+
+
+def _text(value: object, example: str) -> str:
+    """A text to look for; `TypeError` for anything else, which would find nothing."""
+    if not isinstance(value, str):
+        raise TypeError(f"a text is due, as in {example}, not a {type(value).__name__}")
+    return value
 
 
 def _texts(event: Event) -> Iterator[str]:
@@ -119,9 +153,12 @@ def _leaves(value: Any) -> Iterator[str]:
 
 def _is(text: str, name: str, bare: str) -> bool:
     """Whether a text is a name, or is an ARN that ends in it."""
-    return text in (name, bare) or (
-        text.startswith("arn:") and text.endswith((f":{name}", f"/{name}"))
-    )
+    if text in (name, bare):
+        return True
+    if not text.startswith("arn:"):
+        return False
+    begins = _BEGINNING.fullmatch(name) and text.split("/")[-1].startswith((name, f"mrk-{name}"))
+    return bool(begins) or text.endswith((f":{name}", f"/{name}"))
 
 
 def _time(value: datetime | str) -> datetime:
