@@ -219,3 +219,85 @@ def test_a_simulation_of_nonsense_says_what_would_be_right(made: Any) -> None:
         lab.simulate("alice", "kms:Decrypt", key)
     with pytest.raises(ValueError, match="does not exist"):
         lab.simulate(alice, "kms:Decrypt", "11111111-2222-4333-8444-555555555555")
+
+
+def test_a_locked_key_has_no_way_in_and_the_explanation_says_so(made: Any) -> None:
+    lab, alice, key = made
+    kms = lab.client("kms")
+    only_alice = document(allow("kms:Decrypt", Principal={"AWS": alice.arn}))
+    kms.put_key_policy(KeyId=key, Policy=only_alice, BypassPolicyLockoutSafetyCheck=True)
+    _refused(lab.root.client("kms").describe_key, KeyId=key)
+    told = _explained(lab)
+    assert told.changes == ()
+    assert "only AWS Support could help" in repr(told)
+    _refused(alice.client("kms").describe_key, KeyId=kms.create_key()["KeyMetadata"]["KeyId"])
+    assert "AWS Support" not in repr(_explained(lab))
+
+
+WISHES = [
+    (
+        allow,
+        {"Bool": {"aws:MultiFactorAuthPresent": "true"}},
+        "with aws:MultiFactorAuthPresent = true",
+    ),
+    (
+        deny,
+        {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}},
+        "with aws:MultiFactorAuthPresent = true (it is absent)",
+    ),
+    (
+        deny,
+        {"StringNotEquals": {"aws:RequestedRegion": "eu-west-1"}},
+        "with aws:RequestedRegion = eu-west-1",
+    ),
+    (
+        deny,
+        {"StringEquals": {"aws:RequestedRegion": "us-east-1"}},
+        "without aws:RequestedRegion = us-east-1",
+    ),
+    (
+        deny,
+        {"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}},
+        'for which "aws:SourceIp NotIpAddress 10.0.0.0/8" is false (it is 127.0.0.1)',
+    ),
+    (
+        allow,
+        {"StringEquals": {"aws:PrincipalTag/dept": "x"}},
+        "ask as a caller with aws:PrincipalTag",
+    ),
+    (
+        allow,
+        {"StringEquals": {"aws:RequestedRegion": "${aws:PrincipalTag/home}"}},
+        "${aws:PrincipalTag/home} has no value here",
+    ),
+]
+
+
+@pytest.mark.parametrize(("effect", "condition", "words"), WISHES)
+def test_a_condition_is_told_as_what_the_request_would_need(
+    made: Any, effect: Any, condition: Any, words: str
+) -> None:
+    lab, alice, key = made
+    rights = [effect("kms:DescribeKey", Condition=condition)]
+    alice.put_policy("p", rights if effect is allow else [allow("kms:*"), *rights])
+    _refused(alice.client("kms").describe_key, KeyId=key)
+    assert words in str(_explained(lab).changes[0])
+
+
+def test_levels_that_all_allow_are_one_layer(made: Any) -> None:
+    lab, alice, key = made
+    lab.organization.join(lab.account, ou="clinics")
+    _refused(alice.client("kms").describe_key, KeyId=key)
+    assert "service control policies ✓ allow on all 3 levels" in repr(_explained(lab))
+
+
+def test_names_that_no_service_has_are_refused_with_a_near_one(made: Any) -> None:
+    lab, alice, key = made
+    with pytest.raises(ValueError, match=r"did you mean kms:Encrypt\?"):
+        lab.simulate(alice, "kms:Encript", key)
+    with pytest.raises(ValueError, match="an action are due"):
+        lab.who_can("kms:Decrypt", key)
+    with pytest.raises(ValueError, match="a condition key is due"):
+        lab.simulate(alice, "kms:Decrypt", key, {"dept": "hr"})
+    with pytest.raises(TypeError, match="condition keys and their values"):
+        lab.simulate(alice, "kms:Decrypt", key, "s3")

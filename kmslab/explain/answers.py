@@ -14,6 +14,7 @@ from kmslab.explain import questions
 from kmslab.explain.advice import Advice
 from kmslab.explain.explanation import Explanation
 from kmslab.explain.questions import Given, WhoCan
+from kmslab.iam.decision import Decision
 from kmslab.kms.request import Rooms
 
 if TYPE_CHECKING:
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 
 _LOCKOUT = (
     "The question was whether the caller could still change the policy, with the new one in place."
+)
+
+
+_LOCKED = (
+    "Nobody may put another policy on this key: it is locked, and only AWS Support could help."
 )
 
 
@@ -40,7 +46,7 @@ class Answers:
                 return Advice(authorizer.history.error.code, authorizer.history.error.message)
             if not authorizer.history.last:
                 raise ValueError("nothing was decided yet: make a call first")
-            return Explanation(authorizer.last())
+            return self._explained(authorizer.last())
         if not isinstance(error, ClientError):
             raise TypeError(f"an error of a boto3 client is due, not a {type(error).__name__}")
         told = error.response["Error"]
@@ -48,7 +54,12 @@ class Answers:
         if not decisions:
             return Advice(told["Code"], told.get("Message", ""))
         refused_to_save = told["Code"] == "MalformedPolicyDocumentException"
-        return Explanation(decisions, _LOCKOUT if refused_to_save else "")
+        return self._explained(decisions, _LOCKOUT if refused_to_save else "")
+
+    def _explained(self, decisions: tuple[Decision, ...], note: str = "") -> Explanation:
+        if not note and questions.is_locked(self._rooms, decisions[-1]):
+            return Explanation(decisions, _LOCKED, is_locked=True)
+        return Explanation(decisions, note)
 
     def who_can(
         self,
@@ -76,6 +87,8 @@ class Answers:
         """
         if not isinstance(principal, Caller):
             raise TypeError(f"principal={principal!r}: a caller is due, as lab.user gives it")
+        if context is not None and not isinstance(context, Mapping):
+            raise TypeError(f"context={context!r}: condition keys and their values are due")
         who, given = principal.principal, context or {}
         document = None if policy is None else written(policy)
         decision = questions.supposed(self._rooms, who, action, resource, region, given, document)

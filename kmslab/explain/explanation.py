@@ -33,7 +33,10 @@ _HEADINGS = {
 class Explanation:
     """Why a request got its answer. `decision`, `layers`, `statements` and `changes` are values."""
 
-    def __init__(self, decisions: tuple[Decision, ...], note: str = "") -> None:
+    def __init__(
+        self, decisions: tuple[Decision, ...], note: str = "", *, is_locked: bool = False
+    ) -> None:
+        self._is_locked = is_locked
         self.decision = decisions[-1]
         self._before = decisions[:-1]
         self.note = note
@@ -61,7 +64,7 @@ class Explanation:
     @cached_property
     def changes(self) -> tuple[Change, ...]:
         """What would turn a denial: each was tried, and did."""
-        return changes(self.decision)
+        return () if self._is_locked else changes(self.decision)
 
     def _lines(self) -> list[str]:
         request = self.decision.request
@@ -71,7 +74,7 @@ class Explanation:
             *([f"{self.note}"] if self.note else []),
             f"Why: {self.reason}.",
             *(f"Before that, {each}." for each in asked),
-            "Layers: " + " → ".join(map(_layer, self.layers)),
+            "Layers: " + " → ".join(_layers(self.layers)),
             *(f"What would turn it: {each}." for each in self.changes),
         ]
 
@@ -102,6 +105,17 @@ def _is_near(look: StatementLook) -> bool:
     return look.decides or all(
         element.fits for element in look.elements if element.name.endswith("Action")
     )
+
+
+def _layers(looks: tuple[LayerLook, ...]) -> list[str]:
+    """The layers in words; levels of an organisation that all allow are one."""
+    levels = [each for each in looks if each.layer is Layer.SCP]
+    passed = [each for each in levels if each.verdict is Verdict.ALLOWS]
+    if len(passed) < max(len(levels), 2):
+        return [_layer(each) for each in looks]
+    rest = [_layer(each) for each in looks if each.layer is not Layer.SCP]
+    allows = f"{_MARKS[Verdict.ALLOWS]} allow on all {len(levels)} levels"
+    return [f"service control policies {allows}", *rest]
 
 
 def _layer(look: LayerLook) -> str:

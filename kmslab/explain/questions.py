@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import overload
 
 from kmslab.access.ask import Ask
@@ -15,9 +16,10 @@ from kmslab.aws.principal import Principal, Session
 from kmslab.errors import AwsError
 from kmslab.explain import page
 from kmslab.explain.page import Row
-from kmslab.iam.decision import Decision
+from kmslab.iam.decision import Decision, Layer, Source
 from kmslab.iam.request import context
 from kmslab.kms import names, permissions
+from kmslab.kms.operations import NOT_ANSWERED, OPERATIONS
 from kmslab.kms.request import Rooms
 
 Given = Mapping[str, object]
@@ -51,7 +53,7 @@ class WhoCan(Sequence[str]):
 
     def _rows(self) -> list[Row]:
         return [
-            Row((each.principal.policy_arn, " and ".join(map(str, each.decision.sources))))
+            Row((each.principal.policy_arn, " and ".join(map(_through, each.decision.sources))))
             for each in self._found
         ]
 
@@ -64,6 +66,12 @@ class WhoCan(Sequence[str]):
     @property
     def _heading(self) -> str:
         return f"{len(self)} principals can: {self._title}"
+
+
+def _through(source: Source) -> str:
+    """What lets somebody: a policy by its name, and the statement where it has a Sid."""
+    sid = source.statement.sid if source.statement else ""
+    return f'{source.name} ("{sid}")' if sid else source.name
 
 
 _HEAD = ("who", "what lets them")
@@ -85,10 +93,40 @@ def supposed(
     service, _, operation = action.partition(":")
     if not operation or service == "arn":
         raise ValueError(f"action={action!r}: a service and an action are due, as in kms:Decrypt")
+    _check_names(service, operation, given)
     name = "ReEncrypt" if operation in ("ReEncryptFrom", "ReEncryptTo") else operation
     call = Call(who, service, name, region, {} if resource == "*" else {"KeyId": resource})
     ask = _ask(rooms, call, action, resource, document)
     return rooms.authorizer.suppose(call, ask, context(given))
+
+
+def is_locked(rooms: Rooms, decision: Decision) -> bool:
+    """Whether a KMS key's own policy refused, and nobody in the lab may put another one."""
+    request = decision.request
+    parts = request.resource.split(":")
+    if decision.allowed or decision.layer is not Layer.RESOURCE or parts[2:3] != ["kms"]:
+        return False
+    try:
+        return all(
+            found.layer is Layer.RESOURCE and not found.allowed
+            for who in everybody(Accounts(rooms.store, rooms.settings))
+            for found in (supposed(rooms, who, "kms:PutKeyPolicy", request.resource, parts[3], {}),)
+        )
+    except ValueError:  # the key is gone since
+        return False
+
+
+def _check_names(service: str, operation: str, given: Given) -> None:
+    known = {*OPERATIONS, *NOT_ANSWERED, "ReEncryptFrom", "ReEncryptTo"}
+    if service == "kms" and operation not in known:
+        near = get_close_matches(operation, known, 1)
+        hint = f"did you mean kms:{near[0]}?" if near else "KMS has no such action"
+        raise ValueError(f"action='kms:{operation}': {hint}")
+    for key in given:
+        if ":" not in key:
+            raise ValueError(
+                f"context has {key!r}: a condition key is due, as in kms:EncryptionContext:dept"
+            )
 
 
 def who_can(rooms: Rooms, action: str, resource: str, region: str, given: Given) -> WhoCan:

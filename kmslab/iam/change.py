@@ -18,8 +18,11 @@ from kmslab.iam.evaluate import decide, layers
 from kmslab.iam.principals import Caller, Way
 from kmslab.iam.request import Request
 from kmslab.iam.trace import Verdict, sieve
+from kmslab.iam.variables import Lookup
 
 MOST_STEPS = 6
+_OF_CALLER = ("aws:principal", "aws:user")  # keys that a request can't choose
+_OPPOSITE = {"true": "false", "false": "true"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,25 +101,29 @@ class _Free:
 def _otherwise(decision: Decision, layer: Layer, policy: str, statement: Statement) -> str:
     request = decision.request
     lookup = (request.in_resource if layer is Layer.RESOURCE else request).lookup
-    told = [
-        f"{_wish(each, statement.allows)} (it is {_value(each.seen(lookup))})"
-        for each in statement.conditions
-        if each.holds(lookup) is not statement.allows
-    ]
+    told = [each for each in statement.conditions if each.holds(lookup) is not statement.allows]
+    wishes = [_wish(each, statement.allows, lookup) for each in told]
+    is_caller = all(each.lookup_key.startswith(_OF_CALLER) for each in told)
     joint = " and " if statement.allows else " or "
-    wishes = "wants it" if statement.allows else "spares that"
-    return f'send a request {joint.join(told)}: "{statement.name}" of {policy} {wishes}'
+    why = "wants it" if statement.allows else "spares that"
+    who = "ask as a caller" if is_caller else "send a request"
+    return f'{who} {joint.join(wishes)}: "{statement.name}" of {policy} {why}'
 
 
-def _wish(condition: Condition, allows: bool) -> str:
+def _wish(condition: Condition, allows: bool, lookup: Lookup) -> str:
     """What a request would need: for an Allow the condition itself, for a Deny its opposite."""
     wanted = " or ".join(text.written for text in condition.wanted)
-    operator = condition.operator
-    plain = condition.name.removesuffix("IfExists").endswith("Equals") and not condition.over
-    negated = operator is not None and operator.negated
-    if plain and operator is not None:
-        return f"{'with' if negated is not allows else 'without'} {condition.key} = {wanted}"
-    return f"{'with' if allows else 'without'} {condition.key} {condition.name} {wanted}"
+    has = _value(condition.seen(lookup))
+    unknown = [text.written for text in condition.wanted if text.resolve(lookup) is None]
+    told = f"it is {has}" if not unknown else f"it is {has}, and {unknown[0]} has no value here"
+    name, operator = condition.name.removesuffix("IfExists"), condition.operator
+    if name == "Bool" and not allows:
+        return f"with {condition.key} = {_OPPOSITE.get(wanted.lower(), wanted)} ({told})"
+    if operator is not None and not condition.over and (name.endswith("Equals") or name == "Bool"):
+        word = "with" if operator.negated is not allows else "without"
+        return f"{word} {condition.key} = {wanted} ({told})"
+    holds = "true" if allows else "false"
+    return f'for which "{condition.key} {condition.name} {wanted}" is {holds} ({told})'
 
 
 def _value(values: tuple[str, ...] | None) -> str:
