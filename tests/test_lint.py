@@ -470,3 +470,10 @@ def test_a_policy_of_five_statements_is_read_while_it_is_typed() -> None:
         lint(text)
         times.append(time.perf_counter() - start)
     assert min(times) < 0.005
+
+
+def test_a_statement_alone_is_said_to_be_one() -> None:
+    statement = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"}
+    (found,) = lint(statement)
+    assert "a statement alone" in found.message
+    assert '"Statement": [this]' in found.advice

@@ -183,6 +183,11 @@ WRITTEN = [
         allow(Principal={"AWS": f"arn:aws:iam::{A}:group/team"}),
         allow(Principal={"AWS": f"arn:aws:iam::{A}:user/group/team"}),
     ),
+    key_policy(
+        *("session as principal", "suggestion", "assumed-role/app/one"),
+        allow(Principal={"AWS": f"arn:aws:sts::{A}:assumed-role/app/one"}),
+        allow(Principal={"AWS": f"arn:aws:iam::{A}:role/app"}),
+    ),
     key_policy("empty", "warning", '"Action"', allow([]), allow(["kms:Decrypt"])),
     key_policy("empty", "warning", '"Principal"', allow(Principal={"AWS": []}), allow()),
     key_policy("empty", "warning", '"Condition"', allow(Condition={}), allow()),

@@ -13,14 +13,14 @@ WRONG: dict[str, list[tuple[str, str]]] = {
          "came again, from another address"),
         ('{"23", "31"}', "4 of 6 patients are missing"),
         ('{e["requestParameters"]["encryptionContext"]["patient"] '
-         'for e in week.by("222222222222")}', "more: the intruder opened nothing of theirs. "),
+         'for e in week.by("222222222222")}', "more: the intruder opened nothing of theirs."),
         ("set()", "6 of 6 patients are missing. "),
         ('{"99"}', "no such patient"),
         ("23", "a set of numbers is due"),
         ('"23"', "a set of numbers is due"),
     ],
     "16_2": [
-        ('("deploy", case.facts.grant)', "that is the role; name its session. "),
+        ('("deploy", case.facts.grant)', "that is the role; name its session."),
         ('(f"arn:aws:iam::{clinic.account}:role/deploy", case.facts.grant)', "that is the role"),
         ('("arn:aws:iam::555555555555:user/helper", case.facts.grant)', "that is who used"),
         ('("account 555555555555", case.facts.grant)', "that is who used"),

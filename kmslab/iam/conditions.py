@@ -13,6 +13,7 @@ Source: IAM User Guide, "IAM JSON policy elements: Condition operators", "Multiv
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from kmslab.iam.operators import OPERATORS, Operator, truth
 from kmslab.iam.variables import Lookup, Text, Values
@@ -76,10 +77,13 @@ def operator_of(written: str) -> tuple[str, Operator | None, bool]:
     """
     over, colon, name = written.lower().rpartition(":")
     if colon and over not in (FOR_ALL, FOR_ANY):
-        raise ValueError(f"{written} is no condition operator")
+        raise ValueError(f"{written} is no condition operator: a set operator is due before the :")
     if name == NULL:
         return over, None, False
     operator = OPERATORS.get(name.removesuffix(IF_EXISTS))
     if operator is None:
-        raise ValueError(f"{written} is no condition operator")
+        names = [each.name for each in OPERATORS.values()]
+        near = get_close_matches(written.rpartition(":")[2], names, 1)
+        hint = f": did you mean {near[0]}?" if near else ""
+        raise ValueError(f"{written} is no condition operator{hint}")
     return over, operator, name.endswith(IF_EXISTS)

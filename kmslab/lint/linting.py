@@ -63,6 +63,7 @@ ON_STATEMENTS: Mapping[str, Callable[[Part], Iterator[Found]]] = MappingProxyTyp
         "resource": rules_actions.resource_of_no_key,
         "everyone": rules_principals.open_to_everyone,
         "everyone in control": rules_principals.controlled_by_everyone,
+        "session as principal": rules_principals.session,
         "Allow with NotPrincipal": rules_principals.allow_all_but,
         "Deny with NotPrincipal": rules_principals.deny_all_but,
         "another account": rules_principals.other_account,
@@ -92,6 +93,9 @@ ON_CONDITIONS: Mapping[str, Callable[[Part, Condition], Iterator[Found]]] = Mapp
 )
 
 
+_WHOLE = 'a policy is {"Version": "2012-10-17", "Statement": [this]}'
+
+
 def lint(policy: str | Mapping[str, Any], kind: str = KEY_POLICY, *, account: str = "") -> Findings:
     """What there is to say of a policy, given as JSON text or as a dict.
 
@@ -107,6 +111,8 @@ def lint(policy: str | Mapping[str, Any], kind: str = KEY_POLICY, *, account: st
         raise TypeError(f"policy={shown(repr(policy))}: a JSON text or a dict is due")
     try:
         text = policy if isinstance(policy, str) else _text(policy)
+        if isinstance(policy, Mapping) and "Effect" in policy and "Statement" not in policy:
+            return _malformed(kind, 1, "this is a statement alone", _WHOLE)
         document = read(text, kind, account)
         return Findings(_sorted(document, _tried(document)), kind)
     except json.JSONDecodeError as error:

@@ -71,6 +71,19 @@ def group(part: Part) -> Iterator[Found]:
             )
 
 
+def session(part: Part) -> Iterator[Found]:
+    """One session of a role as principal of an Allow."""
+    for path, kind, name in entries(part):
+        if part.allows and kind == "AWS" and ":assumed-role/" in name:
+            role = name.split("/")[1] if name.count("/") > 1 else "the role"
+            yield Found(
+                path,
+                "suggestion",
+                f"{shown(name)} is one session: the role's next one may have another name",
+                f"name the role, arn:aws:iam::ACCOUNT:role/{shown(role)}",
+            )
+
+
 def allow_all_but(part: Part) -> Iterator[Found]:
     """Allow with NotPrincipal."""
     if part.allows and "NotPrincipal" in part.elements:

@@ -10,13 +10,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from kmslab.accounts.callers import Caller
 from kmslab.accounts.documents import written
 from kmslab.course import tries
-from kmslab.course.check.exercise import NotYet, exercise, need
+from kmslab.course.check.exercise import NotYet, need
+from kmslab.course.check.policies import WrongForm, rehearsal, statements
 from kmslab.course.check.rights import everything, may, need_no_less, need_no_more, short, stranger
 from kmslab.lab import Lab
 
 Policy = dict[str, Any]
 _PHONE = {"kind": "phone"}
-_OTHERS: tuple[dict[str, str], ...] = ({"kind": "diagnosis"}, {"kind": "Phone"}, {})
+_OTHER_KINDS = ("diagnosis", "Phone", "phone-2", "telephone")
+_OTHERS: tuple[dict[str, str], ...] = (*({"kind": each} for each in _OTHER_KINDS), {})
 _USE = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
 _READING = ("Decrypt", "ReEncryptFrom", "CreateGrant", "PutKeyPolicy")
 
@@ -46,7 +48,7 @@ def before(lab: Lab) -> Policy:
     )
 
 
-@exercise(
+@rehearsal(
     "set answer to a repaired policy: leaky, with one statement changed.",
     "lab.lint is no help: nothing is wrong with the form. Whose actions end in *?",
     "kms:Put* is kms:PutKeyPolicy, and whoever may do that may do everything.",
@@ -62,7 +64,7 @@ def ex1(lab: Lab, answer: object) -> str:
     return "erin would have put a policy of her own; an auditor needs to read policies only"
 
 
-@exercise(
+@rehearsal(
     "set answer to before with one statement more.",
     "the statement names the role, one action, and a condition as in the lesson.",
     'Condition={"StringEquals": {"kms:EncryptionContext:kind": "phone"}}',
@@ -87,7 +89,7 @@ def ex2(lab: Lab, answer: object) -> str:
     return "two of its sessions were let in, with this context only, and nobody else got more"
 
 
-@exercise(
+@rehearsal(
     "set answer to a policy: JSON text, a dict, or a list of statements.",
     "an account statement with kms:* lets the admin in. Whom may the statement for root mean?",
     "aws:PrincipalArn = …:root as a condition of the account statement means the root user only.",
@@ -133,7 +135,10 @@ def _root(lab: Lab) -> str:
 
 
 def _known(answer: object) -> Any:
-    need(isinstance(answer, str | Mapping | list | tuple), f"a policy is due, not {answer!r}")
+    """The answer, which has the form of a policy."""
+    if not isinstance(answer, str | Mapping | list | tuple):
+        raise WrongForm(f"a policy is due, not {answer!r}")
+    statements(answer, "it")
     return answer
 
 

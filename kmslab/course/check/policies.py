@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import wraps
 from types import MappingProxyType
 
 from botocore.exceptions import ClientError
 
 from kmslab.accounts.callers import Caller
-from kmslab.course.check.exercise import NotYet, need
+from kmslab.course.check.exercise import Exercise, Judge, NotYet, Outcome, need
 from kmslab.errors import AwsError, KmslabError
 from kmslab.lab import Lab
 
@@ -19,6 +22,48 @@ ALL_OF_KMS: Mapping[str, object] = MappingProxyType(
     {"Effect": "Allow", "Action": "kms:*", "Resource": "*"}
 )
 _NOTHING: Mapping[str, object] = MappingProxyType({})
+
+
+class WrongForm(NotYet):
+    """A verdict on the form of an answer, before any policy in it is tried."""
+
+
+class Rehearsal(Exercise):
+    """An exercise that gives no hint to an answer of another form: hints are about policies."""
+
+    def _not_yet(self, reason: str) -> Outcome:
+        if isinstance(sys.exception(), WrongForm):
+            return Outcome("not yet", f"{reason.rstrip('.')}.")
+        return super()._not_yet(reason)
+
+
+class _Undo(Exception):
+    """Ends a rehearsal."""
+
+
+@contextmanager
+def rehearsed(lab: Lab) -> Iterator[None]:
+    """Undoes at its end whatever is done inside, and leaves no event: the records are put back."""
+    with suppress(_Undo), lab._rooms.store.transaction():
+        yield
+        raise _Undo
+
+
+def rehearsal(todo: str, *hints: str) -> Callable[[Judge], Exercise]:
+    """Makes an exercise of a judge that tries policies in the learner's lab, its first argument.
+
+    Users with many rights that a judge makes are gone with the rehearsal.
+    """
+
+    def made(judge: Judge) -> Exercise:
+        @wraps(judge)
+        def run(lab: Lab, *answer: object) -> str:
+            with rehearsed(lab):
+                return judge(lab, *answer)
+
+        return Rehearsal(run, todo, hints)
+
+    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +99,9 @@ class Asked:
 def two(answer: object, first: str, second: str) -> tuple[Statements, Statements]:
     """Two policies from a dict with these names."""
     if not isinstance(answer, Mapping):
-        raise NotYet(f"a dict is due, not {type(answer).__name__}")
-    need(
-        set(answer) == {first, second},
-        f'the dict needs the keys "{first}" and "{second}", and no other',
-    )
+        raise WrongForm(f"a dict is due, not {type(answer).__name__}")
+    if set(answer) != {first, second}:
+        raise WrongForm(f'the dict needs the keys "{first}" and "{second}", and no other')
     return statements(answer[first], first), statements(answer[second], second)
 
 
@@ -68,14 +111,22 @@ def statements(policy: object, name: str) -> Statements:
         try:
             policy = json.loads(policy)
         except ValueError as error:
-            raise NotYet(f"{name} is no JSON: {error}") from error
+            raise WrongForm(f"{name} is no JSON: {error}") from error
     if isinstance(policy, Mapping):
-        policy = policy.get("Statement", policy)
+        policy = policy.get("Statement", [policy] if policy else [])
     found = [policy] if isinstance(policy, Mapping) else policy
     if not isinstance(found, list | tuple) or not all(isinstance(each, Mapping) for each in found):
-        raise NotYet(f"{name}: a list of statements is due")
-    need(found, f"{name} has no statement")
+        raise WrongForm(f"{name}: a list of statements is due")
+    if not found:
+        raise WrongForm(f"{name} has no statement")
     return [dict(each) for each in found]
+
+
+def without_principal(policy: Statements, name: str) -> Statements:
+    """The statements of an IAM policy, which says for whom it is by hanging there."""
+    if any("Principal" in each or "NotPrincipal" in each for each in policy):
+        raise WrongForm(f"{name}: an IAM policy has no Principal")
+    return policy
 
 
 def put_key_policy(lab: Lab, key: str, policy: Statements) -> None:
