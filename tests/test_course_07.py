@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from kmslab import Lab
 from kmslab.accounts.callers import Caller
@@ -174,6 +176,15 @@ def test_a_context_is_read_with_its_spaces_trimmed() -> None:
             playground.read_context(bad)
 
 
+@pytest.mark.parametrize("pairs", [{}, {"a": "1"}, {"dept": "heart", "patient": "17", "x": "y=z"}])
+def test_a_context_is_written_as_it_is_read(pairs: dict[str, str]) -> None:
+    assert playground.read_context(playground.written_context(pairs)) == pairs
+    bad: dict[Any, Any]
+    for bad in ({"a": "1, 2"}, {"a": 1}, {"": "1"}, {"a": " 1"}):
+        with pytest.raises(ValueError, match="texts are due, without commas"):
+            playground.written_context(bad)
+
+
 def test_saving_says_what_aws_says_and_changes_nothing_then(clinic: Lab) -> None:
     own = clinic.client("kms").create_key()["KeyMetadata"]["KeyId"]
     ground = Playground(clinic, own, [clinic.root])
@@ -226,6 +237,9 @@ def test_the_widget_is_driven_by_its_fields_and_buttons(clinic: Lab) -> None:
     widget.who, widget.action, widget.context = "user/alice", "kms:Encrypt", "dept=heart"
     assert widget.text.startswith("user/alice asks for kms:Encrypt with dept=heart: Allowed")
     assert repr(widget) == "<PolicyPlayground: user/alice asks for kms:Encrypt with dept=heart>"
+    widget.context = {"dept": "heart", "patient": "17"}
+    assert widget.fields["context"].value == widget.context == "dept=heart, patient=17"
+    assert " with dept=heart, patient=17: Allowed" in widget.text
     widget.context = "dept"
     assert widget.text.startswith("context 'dept': name=value is due")
     widget.buttons["Start again"].click()
@@ -239,6 +253,19 @@ def test_the_widget_names_what_there_is(clinic: Lab, key: str) -> None:
     for name, known in (("who", "one of root is due"), ("action", "one of kms:Decrypt, ")):
         with pytest.raises(ValueError, match=known):
             setattr(widget, name, "nobody")
+
+
+@pytest.mark.parametrize("cell", ["ground.value = 3", "ground.action = 3", "ground.context = 3"])
+def test_a_value_of_another_kind_is_refused_in_one_line(
+    clinic: Lab, key: str, capsys: pytest.CaptureFixture[str], cell: str
+) -> None:
+    shell = InteractiveShell()
+    shell.run_line_magic("load_ext", "kmslab.course")
+    shell.user_ns["ground"] = widgets.PolicyPlayground(clinic, key, [clinic.root])
+    shell.run_cell(cell)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("TraitError: ")
 
 
 def test_callers_of_other_accounts_are_told_apart(clinic: Lab) -> None:
@@ -316,3 +343,38 @@ def test_everything_knows_reencrypt_for_other_accounts(clinic: Lab) -> None:
     found = {action for who, action, _ in rights.everything(clinic, made) if who == stranger}
     assert {"kms:ReEncryptFrom", "kms:CreateGrant"} <= found
     assert "kms:PutKeyPolicy" not in found
+
+
+def test_checks_leave_the_lab_as_it_was_whatever_they_say(clinic: Lab) -> None:
+    rights.everything(clinic, clinic.client("kms").create_key()["KeyMetadata"]["KeyId"])
+    policies = check.lesson07.leaky(clinic), check.lesson07.before(clinic)
+    before = records(clinic)
+    never = statement(clinic.user("erin").arn, "kms:PutKeyPolicy", Effect="Deny")
+    mended = [*policies[0]["Statement"], never]
+    phone = {"StringEquals": {"kms:EncryptionContext:kind": "phone"}}
+    more = statement(clinic.role("reminders").arn, "kms:Decrypt", Condition=phone)
+    said = [
+        check.lesson07.ex1(clinic, mended),
+        check.lesson07.ex1(clinic, policies[0]),
+        check.lesson07.ex2(clinic, [*policies[1]["Statement"], more]),
+        check.lesson07.ex3(clinic, [statement(root(clinic), "kms:*")]),
+    ]
+    assert [each.state for each in said] == ["done", "not yet", "done", "not yet"]
+    assert records(clinic) == before
+
+
+def records(lab: Lab) -> dict[str, Any]:
+    """All that a lab keeps."""
+    names = lab._rooms.store.rows("SELECT name FROM sqlite_master WHERE type = 'table'")
+    return {name: lab._rooms.store.rows(f"SELECT * FROM {name}") for (name,) in names}
+
+
+def test_an_answer_of_another_form_gets_no_hint_and_counts_as_no_try(clinic: Lab) -> None:
+    ex2 = copy.copy(check.lesson07.ex2)
+    ex2._missed = 0
+    old = check.lesson07.before(clinic)
+    for _ in range(3):
+        assert repr(ex2(clinic, [])) == "not yet: it has no statement."
+    assert "Hint" not in repr(ex2(clinic, old))
+    assert "Hint: the statement names the role" in repr(ex2(clinic, old))
+    assert repr(ex2(clinic, 7)) == "not yet: a policy is due, not 7."

@@ -17,6 +17,8 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         ("leaky", "can still take the whole key over"),
         ('"auditors"', "it is no JSON"),
         ("7", "a policy is due, not 7"),
+        ("{}", "it has no statement"),
+        ("policy()", "it has no statement"),
         (_OTHER.format("auditors"), "user/erin may not kms:GetKeyLastUsage any more"),
         (_OTHER.format("administrators"), "user/bob may not kms:DisableKey any more"),
         ("policy(account=account)", "may not kms:DescribeKey any more"),
@@ -42,6 +44,20 @@ WRONG: dict[str, list[tuple[str, str]]] = {
                 '{"StringEqualsIgnoreCase": {"kms:EncryptionContext:kind": "phone"}}'
             ),
             "decrypt with {'kind': 'Phone'} as well",
+        ),
+        (
+            _MORE.format(
+                f'{_ROLE}, "kms:Decrypt", Condition='
+                '{"StringLike": {"kms:EncryptionContext:kind": "phone*"}}'
+            ),
+            "decrypt with {'kind': 'phone-2'} as well",
+        ),
+        (
+            _MORE.format(
+                f'{_ROLE}, "kms:Decrypt", Condition='
+                '{"StringLike": {"kms:EncryptionContext:kind": "*phone"}}'
+            ),
+            "decrypt with {'kind': 'telephone'} as well",
         ),
         (
             _MORE.format(

@@ -6,6 +6,7 @@ _BEHIND = '{"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}'
 _GUARD = f'deny("kms:Decrypt", Principal={{"AWS": "*"}}, Condition={_BEHIND})'
 _NULL = '{**not_billing, "Null": {"aws:PrincipalTag/dept": "false"}}'
 _READ = f'allow("kms:Decrypt", xrays, Condition={_NULL})'
+_ALL_KEYS = f'allow("kms:Decrypt", Condition={_NULL})'
 _KIND = '{"StringEquals": {"kms:EncryptionContext:kind": "blood"}}'
 _OURS = f'allow("kms:Decrypt", Principal={{"AWS": results.arn}}, Condition={_KIND})'
 _LAB = '{"AWS": "arn:aws:iam::222222222222:root"}'
@@ -27,6 +28,15 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         (f'{{"key": [account, deny("kms:*", Principal={{"AWS": "*"}}, Condition={_BEHIND})], '
          f'"readers": [{_READ}]}}', "can't be saved"),
         (f'{{"key": [account, {_GUARD}]}}', 'the keys "key" and "readers"'),
+        (f'{{"key": [account, {_GUARD}], "readers": [{_ALL_KEYS}]}}',
+         "reader-of-kitchen may kms:Decrypt with another key as well"),
+        (f'{{"key": [account, {_GUARD}], "readers": [{_READ}, allow("kms:Encrypt", xrays)]}}',
+         "may kms:Encrypt with the X-rays' key as well"),
+        (f'{{"key": [account, {_GUARD}, allow("kms:Decrypt", Principal={{"AWS": alice.arn}})], '
+         f'"readers": [{_READ}]}}', "user/alice may kms:Decrypt with the X-rays' key as well"),
+        (f'{{"key": [account, {_GUARD}], "readers": [allow("kms:Decrypt", xrays, '
+         'Principal="*")]}', "readers: an IAM policy has no Principal"),
+        (f'{{"key": [account, {_GUARD}], "readers": {{}}}}', "readers has no statement"),
         (f'{{"key": 1, "readers": [{_READ}]}}', "key: a list of statements is due"),
         (f"[{_READ}]", "a dict is due"),
     ],
@@ -43,6 +53,17 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         (f'{{"key": [{_OURS}], "role": [allow("kms:Decrypt")]}}', "on another key"),
         ('{"key": [allow("kms:Decrypt", Principal={"AWS": results.arn})], "role": '
          f'[allow("kms:Decrypt", blood, Condition={_KIND})]}}', "the role without a context"),
+        ('{"key": [allow("kms:Decrypt", Principal={"AWS": results.arn}, Condition='
+         '{"StringLike": {"kms:EncryptionContext:kind": "blood*"}})], '
+         '"role": [allow("kms:Decrypt", blood)]}', "with kind = blood-2, may do"),
+        ('{"key": [allow("kms:Decrypt", Principal={"AWS": results.arn}, Condition='
+         '{"StringLike": {"kms:EncryptionContext:kind": "blood*"}})], "role": '
+         f'[allow("kms:Decrypt", blood, Condition={_KIND})]}}',
+         "by your key policy, the role with kind = blood-2"),
+        (f'{{"key": [{_OURS}, allow("kms:Decrypt", Principal={{"AWS": alice.arn}})], '
+         '"role": [allow("kms:Decrypt", blood)]}', "user/alice may kms:Decrypt with blood's key"),
+        (f'{{"key": [{_OURS}], "role": [allow("kms:Decrypt", blood, Principal="*")]}}',
+         "role: an IAM policy has no Principal"),
         ('{"key": [allow("kms:Decrypt", Principal={"AWS": "nobody"})], '
          '"role": [allow("kms:Decrypt", blood)]}', "the key policy can't be saved"),
         ("7", "a dict is due"),

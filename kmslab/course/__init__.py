@@ -1,7 +1,8 @@
 """What notebooks show, never what KMS does: figures, widgets, checks.
 
 `%load_ext kmslab.course` in a notebook makes a refusal one line. An error of AWS or of kmslab is
-what a lesson is about; its place in their source is not. Any other error keeps its traceback.
+what a lesson is about; its place in their source is not, nor is it where a widget was given a value
+of another kind. Any other error keeps its traceback.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ _PACKAGE = str(Path(__file__).parents[1])
 def load_ipython_extension(shell: Any) -> None:
     """What `%load_ext kmslab.course` does."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from traitlets import TraitError  # IPython has imported it
 
     from kmslab.errors import KmslabError
 
@@ -30,7 +32,7 @@ def load_ipython_extension(shell: Any) -> None:
         shell._showtraceback(kind, error, lines)
         return lines
 
-    refusals = (ClientError, BotoCoreError, KmslabError)
+    refusals = (ClientError, BotoCoreError, KmslabError, TraitError)
     shell.set_custom_exc((*refusals, ValueError, TypeError, OSError), one_line)
 
 

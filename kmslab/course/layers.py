@@ -156,5 +156,5 @@ def _is_missed(decision: Decision, look: LayerLook, looks: Sequence[LayerLook]) 
         return False
     if decision.request.is_own or decision.request.caller.is_service:
         return look.layer is decision.layer
-    lent = any(each.layer is Layer.GRANT and each.verdict is Verdict.ALLOWS for each in looks)
+    lent = any(each.layer is Layer.GRANT and each.verdict not in _SILENT for each in looks)
     return look.layer is not Layer.GRANT and not (look.layer is Layer.RESOURCE and lent)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -86,7 +87,7 @@ class Playground:
         given: dict[str, object] = {f"{_CONTEXT}:{key}": value for key, value in pairs.items()}
         if pairs:
             given[f"{_CONTEXT}Keys"] = list(pairs)
-        told = " ".join(f"{key}={value}" for key, value in pairs.items())
+        told = written_context(pairs)
         asked = f"{who} asks for {action}{told and f' with {told}'}"
         findings = self._lab.lint(policy)
         caller = self.callers[who]
@@ -120,3 +121,12 @@ def read_context(text: str) -> dict[str, str]:
         if not sign or not name.strip():
             raise ValueError(f"context {text!r}: name=value is due, with commas between")
     return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def written_context(pairs: Mapping[str, str]) -> str:
+    """An encryption context as the text that is read as it; `ValueError` where there is none."""
+    text = ", ".join(f"{name}={value}" for name, value in pairs.items())
+    with suppress(ValueError):
+        if read_context(text) == pairs:
+            return text
+    raise ValueError(f"context {dict(pairs)}: texts are due, without commas and outer spaces")

@@ -111,9 +111,9 @@ def lint(policy: str | Mapping[str, Any], kind: str = KEY_POLICY, *, account: st
         raise TypeError(f"policy={shown(repr(policy))}: a JSON text or a dict is due")
     try:
         text = policy if isinstance(policy, str) else _text(policy)
-        if isinstance(policy, Mapping) and "Effect" in policy and "Statement" not in policy:
-            return _malformed(kind, 1, "this is a statement alone", _WHOLE)
         document = read(text, kind, account)
+        if "Effect" in document.top and "Statement" not in document.top:
+            return _malformed(kind, 1, "this is a statement alone", _WHOLE)
         return Findings(_sorted(document, _tried(document)), kind)
     except json.JSONDecodeError as error:
         what = f"it is no JSON: {error.msg}, column {error.colno}"

@@ -120,7 +120,7 @@ def _need_by_rule(lab: Lab, grant: Mapping[str, Any]) -> None:
     purpose, operations, _ = _RULES[name]
     more = set(grant["Operations"]) - operations
     need("CreateGrant" not in more, f"{name} can still lend the key on: CreateGrant")
-    need(True, f"{name} may do more than {purpose}: {', '.join(sorted(more))}")
+    need(not more, f"{name} may do more than {purpose}: {', '.join(sorted(more))}")
 
 
 def _is_role(lab: Lab, name: str, arn: str) -> bool:

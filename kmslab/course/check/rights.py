@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from kmslab.accounts.callers import Caller
@@ -29,6 +29,23 @@ def everything(lab: Lab, key: str) -> Allowed:
         for context in (CONTEXTS if name.startswith(_WITH_CONTEXT) else ({},))
         if may(lab, who, name, key, context)
     )
+
+
+def who_may(
+    lab: Lab, actions: Iterable[str], keys: Mapping[str, str], given: Mapping[str, object]
+) -> Allowed:
+    """Everybody in all accounts who may do one of the actions; `keys` are by what to call them."""
+    return frozenset(
+        (called(lab, who), action, name)
+        for action in actions
+        for name, key in keys.items()
+        for who in lab.who_can(key, action, given)
+    )
+
+
+def called(lab: Lab, arn: str) -> str:
+    """A principal by the end of its ARN, with its account if that is another."""
+    return arn.split(":", 4)[-1].removeprefix(f"{lab.account}:")
 
 
 def _operations(lab: Lab) -> Iterator[str]:

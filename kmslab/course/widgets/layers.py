@@ -19,7 +19,7 @@ PLAIN: Mapping[str, Given] = {"nothing more": {}}
 
 
 class PolicySieve(Pictured):
-    """Lesson 08: `value` is who asks; `action` and `given` complete the request.
+    """Lesson 08: `value`, or `who`, is who asks; `action` and `given` complete the request.
 
     Nothing is done: the lab says what it would answer, by its policies as they are now. *Ask again*
     looks again after they were changed.
@@ -66,6 +66,15 @@ class PolicySieve(Pictured):
             f'<p style="overflow-wrap:anywhere">{html.escape(self.text)}</p>{drawn.html()}'
             "</div></div>"
         )
+
+    @property
+    def who(self) -> str:
+        """Who asks: another name of `value`."""
+        return str(self.value)
+
+    @who.setter
+    def who(self, name: str) -> None:
+        self.value = name
 
     @property
     def text(self) -> str:

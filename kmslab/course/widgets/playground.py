@@ -10,7 +10,7 @@ import traitlets
 
 from kmslab.accounts.callers import Caller
 from kmslab.course import playground_view
-from kmslab.course.playground import ACTIONS, Playground, read_context
+from kmslab.course.playground import ACTIONS, Playground, read_context, written_context
 from kmslab.course.widgets import buttons
 from kmslab.course.widgets.pictured import Pictured
 from kmslab.lab import Lab
@@ -18,6 +18,14 @@ from kmslab.lab import Lab
 _MONOSPACE = "<style>.kmslab-policy textarea{font-family:monospace;line-height:1.3}</style>"
 _WIDE = {"width": "98%"}
 _ROWS = 18
+
+
+class _Context(traitlets.Unicode[str, Any]):
+    """An encryption context as a text, "dept=heart, patient=17"; also given as a dict."""
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        text = written_context(value) if isinstance(value, Mapping) else value
+        return super().validate(obj, text)
 
 
 class PolicyPlayground(Pictured):
@@ -29,7 +37,7 @@ class PolicyPlayground(Pictured):
     value = traitlets.Unicode()
     who = traitlets.Unicode()
     action = traitlets.Unicode(ACTIONS[0])
-    context = traitlets.Unicode()
+    context = _Context()
 
     def __init__(self, lab: Lab, key: str, callers: Iterable[Caller]) -> None:
         self.playground = Playground(lab, key, callers)
