@@ -65,7 +65,9 @@ class Exercise:
     def _not_yet(self, reason: str) -> Outcome:
         hint = self._hints[min(self._missed, len(self._hints)) - 1] if self._missed else ""
         self._missed += 1
-        return Outcome("not yet", f"{reason.rstrip('.')}. {hint and f'Hint: {hint}'}".strip())
+        end = "" if reason.endswith("?") else "."
+        said = f"{reason.rstrip('.')}{end} {hint and f'Hint: {hint}'}"
+        return Outcome("not yet", said.strip())
 
     def __repr__(self) -> str:
         return f"<Exercise: {self._todo}>"
