@@ -85,3 +85,12 @@ def test_another_process_policy_counts_here(fresh: Lab) -> None:
         assert answer(client.describe_key, KeyId=key) == "ok"
         other.user("alice").put_policy("no", [deny("kms:*")])
         assert answer(client.describe_key, KeyId=key) == "AccessDeniedException"
+
+
+def test_a_condition_is_asked_of_each_request(fresh: Lab) -> None:
+    dept = {"StringEquals": {"kms:EncryptionContext:dept": "a"}}
+    alice = fresh.user("alice", policy=allow("kms:Encrypt", Condition=dept))
+    key, client = fresh.client("kms").create_key()["KeyMetadata"]["KeyId"], alice.client("kms")
+    for value, said in (("a", "ok"), ("b", "AccessDeniedException"), ("a", "ok")):
+        call = {"KeyId": key, "Plaintext": b"x", "EncryptionContext": {"dept": value}}
+        assert answer(client.encrypt, **call) == said
