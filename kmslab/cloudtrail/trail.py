@@ -119,6 +119,11 @@ class Trail:
             return Trail(self._events[number])
         return self._events[number]
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Trail | list) and self._events == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as of a list
+
     def __iter__(self) -> Iterator[Event]:
         return iter(self._events)
 
