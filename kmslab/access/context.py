@@ -18,6 +18,7 @@ from kmslab.accounts.applying import Applying, now
 from kmslab.accounts.records import Accounts
 from kmslab.aws.call import Call
 from kmslab.aws.principal import Tags
+from kmslab.iam.request import text
 from kmslab.iam.variables import Values
 
 # Calls that a service forwards come from its own address; this one is of a range for examples.
@@ -86,7 +87,7 @@ def _mfa(context: Context) -> str | None:
     mfa = context.call.way.mfa
     if mfa is None:
         return "false" if context.is_temporary else None
-    return str(mfa).lower()
+    return text(mfa)
 
 
 def _issued(context: Context) -> str | None:
@@ -123,7 +124,7 @@ _KEYS: Mapping[str, Find] = MappingProxyType(
         "aws:principalarn": lambda it: it.call.principal.policy_arn,
         "aws:principalaccount": lambda it: it.call.principal.account or None,
         "aws:principaltype": lambda it: _TYPES[it.call.principal.kind],
-        "aws:principalisawsservice": lambda it: _truth(it.call.principal.kind == "service"),
+        "aws:principalisawsservice": lambda it: text(it.call.principal.kind == "service"),
         "aws:principalservicename": _service_name,
         "aws:principalorgid": lambda it: it.who.organization or None,
         "aws:principalorgpaths": lambda it: it.who.organization_path or None,
@@ -136,7 +137,7 @@ _KEYS: Mapping[str, Find] = MappingProxyType(
         "aws:sourcevpce": _endpoint,
         "aws:sourcearn": lambda it: it.call.way.source_arn or None,
         "aws:sourceaccount": lambda it: it.call.way.source_account or None,
-        "aws:viaawsservice": lambda it: _truth(bool(it.call.way.service)),
+        "aws:viaawsservice": lambda it: text(bool(it.call.way.service)),
         "aws:calledvia": lambda it: it.call.way.service or None,
         "aws:calledviafirst": lambda it: it.call.way.service or None,
         "aws:calledvialast": lambda it: it.call.way.service or None,
@@ -150,7 +151,3 @@ _KEYS: Mapping[str, Find] = MappingProxyType(
     }
 )
 KEYS = frozenset(_KEYS)
-
-
-def _truth(value: bool) -> str:
-    return "true" if value else "false"

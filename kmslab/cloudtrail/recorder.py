@@ -88,7 +88,7 @@ class Recorder:
                 return self._settings.new_id()
         denied = error.code in _DENIED
         if denied:  # whether another account's key exists, a refusal doesn't say
-            arns = [arn for arn in arns if arn.split(":", 5)[4] == call.account]
+            arns = [arn for arn in arns if _owner(arn) == call.account]
         details = {
             "errorCode": "AccessDenied" if denied else _code(call, error),
             "errorMessage": error.message or None,
@@ -159,11 +159,15 @@ def _stopped_at_the_door(error: AwsError) -> bool:
     return decide(last.request, replace(last.policies, endpoint=None)).allowed
 
 
+def _owner(arn: str) -> str:
+    return arn.split(":", 5)[4]
+
+
 def _owners(call: Call, arns: Sequence[str]) -> Sequence[str]:
     """The other accounts that what the call was about belongs to."""
     owners: dict[str, None] = {}  # each once, in order
     for arn in arns:
-        owner = arn.split(":", 5)[4]
+        owner = _owner(arn)
         if owner != call.account and owner.isdigit():
             owners[owner] = None
     return tuple(owners)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from kmslab.course import policy_ways, style
 from kmslab.course.playground import Answer
+from kmslab.explain.page import short
 from kmslab.iam.trace import ElementLook, StatementLook
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def _statements(looks: Sequence[StatementLook]) -> str:
 def _element(look: ElementLook) -> str:
     wanted = f"{look.key} {look.name} {look.wanted}" if look.key else f"{look.name} {look.wanted}"
     asked = f" (it is {look.asked})" if look.key and not look.fits else ""
-    return html.escape(f"{_MARKS[look.fits]} {_short(wanted)}{asked}")
+    return html.escape(f"{_MARKS[look.fits]} {short(wanted)}{asked}")
 
 
 def _findings(findings: Findings) -> str:
@@ -108,11 +109,4 @@ def _row(cells: Sequence[str], *, lit: bool = False) -> str:
         "<tr>"
         + "".join(f'<td style="{_CELL};{look}">{cell}</td>' for cell, look in shown)
         + "</tr>"
-    )
-
-
-def _short(text: str) -> str:
-    """ARNs by what tells them apart: the part after the account."""
-    return " ".join(
-        part.split(":", 5)[-1] if part.startswith("arn:") else part for part in text.split(" ")
     )

@@ -70,7 +70,7 @@ class Explanation:
         request = self.decision.request
         asked = [f"{each.request.action}: {each.outcome}, {each.reason}" for each in self._before]
         return [
-            f"{_short(request.caller.arn)} asks for {request.action} on {request.resource}",
+            f"{page.short(request.caller.arn)} asks for {request.action} on {request.resource}",
             *([f"{self.note}"] if self.note else []),
             f"Why: {self.reason}.",
             *(f"Before that, {each}." for each in asked),
@@ -80,10 +80,11 @@ class Explanation:
 
     def _split(self) -> tuple[list[Row], list[Row]]:
         """The rows to show and those to fold; what stands on several levels stands once."""
-        near = dict.fromkeys(_row(each) for each in self.statements if _is_near(each))
-        far = dict.fromkeys(_row(each) for each in self.statements)
-        shown = [*near][:MOST_ROWS] or [*far][:1]
-        return shown, [row for row in far if row not in shown]
+        rows = [(_row(each), _is_near(each)) for each in self.statements]
+        near = dict.fromkeys(row for row, is_near in rows if is_near)
+        every = dict.fromkeys(row for row, _ in rows)
+        shown = [*near][:MOST_ROWS] or [*every][:1]
+        return shown, [row for row in every if row not in shown]
 
     @property
     def _heading(self) -> str:
@@ -133,7 +134,7 @@ def _row(look: StatementLook) -> Row:
         place = element.name.removeprefix("Not")
         if place in cells:
             negated = "all but " if element.name.startswith("Not") else ""
-            cells[place] = f"{mark} {negated}{_short(element.wanted)}"
+            cells[place] = f"{mark} {negated}{page.short(element.wanted)}"
         else:
             wanted = f"{element.key} {element.name} {element.wanted}".strip()
             conditions.append(f"{mark} {wanted}" + ("" if element.fits else f" ({element.asked})"))
@@ -141,11 +142,3 @@ def _row(look: StatementLook) -> Row:
     policy = f"{look.layer}: {look.policy}" if look.layer is Layer.GRANT else look.policy
     names = (decides, policy, look.name, look.effect)
     return Row((*names, *cells.values(), "\n".join(conditions)), look.decides)
-
-
-def _short(text: str) -> str:
-    """ARNs by what tells them apart: the part after the account."""
-    parts = [
-        part.split(":", 5)[-1] if part.startswith("arn:") else part for part in text.split(", ")
-    ]
-    return ", ".join(parts)

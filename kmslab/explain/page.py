@@ -52,6 +52,13 @@ def as_html(
     return "\n".join(parts)
 
 
+def short(text: str) -> str:
+    """ARNs in a text by what tells them apart: the part after the account."""
+    return " ".join(
+        part.split(":", 5)[-1] if part.startswith("arn:") else part for part in text.split(" ")
+    )
+
+
 def more(count: int) -> str:
     """What is folded away, in words."""
     return f"{count} statement{'' if count == 1 else 's'} more, about something else"

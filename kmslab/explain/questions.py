@@ -23,6 +23,7 @@ from kmslab.kms.operations import NOT_ANSWERED, OPERATIONS
 from kmslab.kms.request import Rooms
 
 Given = Mapping[str, object]
+_ACTIONS = frozenset({*OPERATIONS, *NOT_ANSWERED, "ReEncryptFrom", "ReEncryptTo"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +118,8 @@ def is_locked(rooms: Rooms, decision: Decision) -> bool:
 
 
 def _check_names(service: str, operation: str, given: Given) -> None:
-    known = {*OPERATIONS, *NOT_ANSWERED, "ReEncryptFrom", "ReEncryptTo"}
-    if service == "kms" and operation not in known:
-        near = get_close_matches(operation, known, 1)
+    if service == "kms" and operation not in _ACTIONS:
+        near = get_close_matches(operation, _ACTIONS, 1)
         hint = f"did you mean kms:{near[0]}?" if near else "KMS has no such action"
         raise ValueError(f"action='kms:{operation}': {hint}")
     for key in given:

@@ -14,7 +14,7 @@ from kmslab.iam import editing
 from kmslab.iam.conditions import Condition
 from kmslab.iam.decision import Decision, Layer, Lent, Outcome
 from kmslab.iam.documents import Statement
-from kmslab.iam.evaluate import decide, layers
+from kmslab.iam.evaluate import decide, layers, seen_by
 from kmslab.iam.principals import Caller, Way
 from kmslab.iam.request import Request
 from kmslab.iam.trace import Verdict, sieve
@@ -99,8 +99,7 @@ class _Free:
 
 
 def _otherwise(decision: Decision, layer: Layer, policy: str, statement: Statement) -> str:
-    request = decision.request
-    lookup = (request.in_resource if layer is Layer.RESOURCE else request).lookup
+    lookup = seen_by(layer, decision.request).lookup
     told = [each for each in statement.conditions if each.holds(lookup) is not statement.allows]
     wishes = [_wish(each, statement.allows, lookup) for each in told]
     is_caller = all(each.lookup_key.startswith(_OF_CALLER) for each in told)

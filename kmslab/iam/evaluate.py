@@ -35,7 +35,7 @@ def decide(request: Request, policies: Policies) -> Decision:
     """Whether the request is allowed, and what says so."""
     bounded = policies.boundary is not None
     for layer, named in layers(request, policies):
-        seen = request.in_resource if layer is Layer.RESOURCE else request
+        seen = seen_by(layer, request)
         statement = first(named.policy.denies, seen, deny=True, bounded=bounded)[1]
         if statement is not None:
             source = Source(layer, named.name, statement)
@@ -44,6 +44,11 @@ def decide(request: Request, policies: Policies) -> Decision:
     if isinstance(found, Layer):
         return Decision(request, policies, Outcome.IMPLICIT, found)
     return Decision(request, policies, Outcome.ALLOWED, found[0].layer, found)
+
+
+def seen_by(layer: Layer, request: Request) -> Request:
+    """The request as a layer sees it: a resource's own policy may see fewer condition keys."""
+    return request.in_resource if layer is Layer.RESOURCE else request
 
 
 def layers(request: Request, policies: Policies) -> Iterator[tuple[Layer, Named]]:
@@ -104,9 +109,9 @@ def controls(request: Request, policies: Policies) -> Iterator[tuple[Layer, tupl
 
 def _unopened(request: Request, policies: Policies) -> Layer | None:
     """The layer of step 2 that keeps silent, if one does."""
-    limited = not request.caller.is_linked and not request.caller.is_service
-    if limited and not all(_allows(level, request) for level in policies.scps):
-        return Layer.SCP
+    for layer, levels in controls(request, policies):
+        if layer is Layer.SCP and not all(_allows(level, request) for level in levels):
+            return layer
     if policies.endpoint is not None and not _allows((policies.endpoint,), request):
         return Layer.ENDPOINT
     return None
@@ -114,8 +119,8 @@ def _unopened(request: Request, policies: Policies) -> Layer | None:
 
 def _allowing(request: Request, policies: Policies) -> tuple[Source, ...] | Layer:
     """What allows the request, the deciding source first; or the layer that keeps silent."""
-    way, by_resource = _resource_side(request, policies)
-    lent_as, by_grant = _grant_side(request, policies)
+    way, by_resource = resource_side(request, policies)
+    lent_as, by_grant = grant_side(request, policies)
     silent = _silent(request, policies)
     own = request.is_own or request.caller.is_service
     if by_resource and own and (way is Way.DIRECT or (way is Way.ROLE and silent is None)):
@@ -133,7 +138,8 @@ def _allowing(request: Request, policies: Policies) -> tuple[Source, ...] | Laye
     return (by_identity, side) if side else (by_identity,)
 
 
-def _resource_side(request: Request, policies: Policies) -> Side:
+def resource_side(request: Request, policies: Policies) -> Side:
+    """The statement of the resource's own policy that names the caller most directly."""
     named = policies.resource
     if named is None:
         return _NOBODY
@@ -141,7 +147,7 @@ def _resource_side(request: Request, policies: Policies) -> Side:
     return (way, Source(Layer.RESOURCE, named.name, statement)) if statement else _NOBODY
 
 
-def _grant_side(request: Request, policies: Policies) -> Side:
+def grant_side(request: Request, policies: Policies) -> Side:
     """The grant that lends most directly what is asked for."""
     found = _NOBODY
     for grant in policies.grants:

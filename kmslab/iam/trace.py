@@ -13,7 +13,7 @@ from enum import StrEnum
 from kmslab.iam.conditions import Condition
 from kmslab.iam.decision import Decision, Layer, Named, Policies
 from kmslab.iam.documents import Statement
-from kmslab.iam.evaluate import controls, first, layers
+from kmslab.iam.evaluate import controls, first, grant_side, layers, resource_side, seen_by
 from kmslab.iam.principals import Way
 from kmslab.iam.request import Request
 
@@ -28,6 +28,14 @@ class Verdict(StrEnum):
     DELEGATES = "lets the account decide"
     SILENT = "is silent"
     ABSENT = "is not there"
+
+
+_VERDICTS = {
+    Way.NONE: Verdict.SILENT,
+    Way.ACCOUNT: Verdict.DELEGATES,
+    Way.ROLE: Verdict.ALLOWS,
+    Way.DIRECT: Verdict.ALLOWS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +60,6 @@ class StatementLook:
     elements: tuple[ElementLook, ...]
     decides: bool
     statement: Statement | None = None
-
-    @property
-    def applies(self) -> bool:
-        """Whether everything in it fits the request."""
-        return all(element.fits for element in self.elements)
 
     @property
     def misses(self) -> int:
@@ -107,7 +110,7 @@ def sieve(decision: Decision) -> tuple[LayerLook, ...]:
 def _sides(request: Request, policies: Policies) -> Iterator[LayerLook]:
     yield LayerLook(Layer.RESOURCE, _name(policies.resource), _resource(request, policies))
     if policies.grants:
-        yield LayerLook(Layer.GRANT, "", _lent(request, policies))
+        yield LayerLook(Layer.GRANT, "", _VERDICTS[grant_side(request, policies)[0]])
     identity = _level(request, policies.identity)
     rooted = request.caller.is_root and identity is not Verdict.DENIES
     yield LayerLook(Layer.IDENTITY, "", Verdict.ALLOWS if rooted else identity)
@@ -138,15 +141,7 @@ def _resource(request: Request, policies: Policies) -> Verdict:
     seen, bounded = request.in_resource, policies.boundary is not None
     if first(policies.resource.policy.denies, seen, deny=True, bounded=bounded)[1]:
         return Verdict.DENIES
-    way, _ = first(policies.resource.policy.allows, seen)
-    allows = {Way.NONE: Verdict.SILENT, Way.ACCOUNT: Verdict.DELEGATES}
-    return allows.get(way, Verdict.ALLOWS)
-
-
-def _lent(request: Request, policies: Policies) -> Verdict:
-    ways = [each.way(request.caller) for each in policies.grants if each.covers(request)]
-    found = {Way.NONE: Verdict.SILENT, Way.ACCOUNT: Verdict.DELEGATES}
-    return found.get(max(ways, default=Way.NONE), Verdict.ALLOWS)
+    return _VERDICTS[resource_side(request, policies)[0]]
 
 
 def _denies(named: Named, request: Request) -> bool:
@@ -162,7 +157,7 @@ def _statement(
     decision: Decision, layer: Layer, named: Named, statement: Statement, decides: bool
 ) -> StatementLook:
     request = decision.request
-    seen = request.in_resource if layer is Layer.RESOURCE else request
+    seen = seen_by(layer, request)
     return StatementLook(
         layer=layer,
         policy=named.name,
