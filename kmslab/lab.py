@@ -148,7 +148,7 @@ def _rooms(folder: Path, seed: int | None) -> Rooms:
 
 def _stage(rooms: Rooms, clients: Clients) -> Stage:
     """What callers are made with, IAM and STS among it."""
-    accounts = Accounts(rooms.store, rooms.settings)
+    accounts = rooms.accounts
     inside = AccountRooms(accounts, rooms.recorder, rooms.authorizer)
     return Stage(
         accounts,

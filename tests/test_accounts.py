@@ -23,6 +23,7 @@ from kmslab.accounts.records import Entity
 from kmslab.accounts.sessions import bearer
 from kmslab.aws.principal import Principal
 from kmslab.errors import AwsError
+from kmslab.settings import Settings
 
 GONE = "The security token included in the request is invalid."
 
@@ -161,7 +162,7 @@ def test_a_session_ends_at_its_time_on_the_labs_clock_with_no_record_changed(fol
 def test_time_ends_a_session_without_any_write(folk: Folk, monkeypatch: pytest.MonkeyPatch) -> None:
     session = folk.role("app").session("run-1", duration=900)
     folk.applying(session)
-    monkeypatch.setattr(module, "now", lambda _: time.time() + 901)
+    monkeypatch.setattr(Settings, "unmoved", lambda _: time.time() + 901)
     refused_with(folk, session, "ExpiredTokenException")
 
 

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from kmslab.access.ask import Ask
 from kmslab.accounts import organization
-from kmslab.accounts.applying import Applying, now
+from kmslab.accounts.applying import Applying
 from kmslab.accounts.records import Accounts
 from kmslab.aws.call import Call
 from kmslab.aws.principal import Tags
@@ -141,8 +141,8 @@ _KEYS: Mapping[str, Find] = MappingProxyType(
         "aws:calledvia": lambda it: it.call.way.service or None,
         "aws:calledviafirst": lambda it: it.call.way.service or None,
         "aws:calledvialast": lambda it: it.call.way.service or None,
-        "aws:currenttime": lambda it: _time(now(it.accounts)),
-        "aws:epochtime": lambda it: str(int(now(it.accounts))),
+        "aws:currenttime": lambda it: _time(it.accounts.settings.now_in_call()),
+        "aws:epochtime": lambda it: str(int(it.accounts.settings.now_in_call())),
         "aws:securetransport": lambda _: "true",
         "aws:useragent": lambda it: it.call.user_agent,
         "aws:requestedregion": lambda it: it.ask.region or it.call.region,

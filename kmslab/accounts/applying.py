@@ -42,21 +42,13 @@ def applying(accounts: Accounts, principal: Principal) -> Applying:
     same name was made since, and ExpiredTokenException for a session that is over.
     """
     session = principal.session
-    if session is not None and now(accounts) >= session.expires:
+    if session is not None and accounts.settings.now_in_call() >= session.expires:
         raise AwsError(
             "ExpiredTokenException", "The security token included in the request is expired"
         )
     return accounts.store.remembered(
         ("applying", principal), lambda: _applying(accounts, principal)
     )
-
-
-def now(accounts: Accounts) -> float:
-    """The lab's time, with one query at most, and none in a lab without a seed."""
-    offset = accounts.store.known(
-        "SELECT CAST(value AS REAL) FROM lab WHERE name = 'offset'", (), float
-    )
-    return accounts.settings.unmoved() + (offset or 0.0)
 
 
 def rcps(accounts: Accounts, account: str) -> tuple[tuple[Named, ...], ...]:

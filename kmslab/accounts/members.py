@@ -10,7 +10,6 @@ from typing import Any
 import boto3
 
 from kmslab.accounts import assuming, founding, records, sessions
-from kmslab.accounts.applying import now
 from kmslab.accounts.callers import Caller, Facts, RoleSession, Shown, Stage
 from kmslab.accounts.documents import Policy, written
 from kmslab.accounts.given import policy_arn
@@ -139,7 +138,7 @@ class Role(Holder, Caller):
     _kind = "role"
 
     def __init__(self, stage: Stage, entity: Entity) -> None:
-        lasting = Session(entity.arn, entity.id, now(stage.accounts), math.inf)
+        lasting = Session(entity.arn, entity.id, stage.accounts.settings.now_in_call(), math.inf)
         key = "ASIA" + hashlib.sha256(entity.id.encode()).hexdigest()[:16].upper()
         who = assuming.opened(entity, OWN_SESSION, lasting)
         principal = Principal(

@@ -110,7 +110,7 @@ def is_locked(rooms: Rooms, decision: Decision) -> bool:
     try:
         return all(
             found.layer is Layer.RESOURCE and not found.allowed
-            for who in everybody(Accounts(rooms.store, rooms.settings))
+            for who in everybody(rooms.accounts)
             for found in (supposed(rooms, who, "kms:PutKeyPolicy", request.resource, parts[3], {}),)
         )
     except ValueError:  # the key is gone since
@@ -136,7 +136,7 @@ def who_can(rooms: Rooms, action: str, resource: str, region: str, given: Given)
     """
     found = [
         Can(who, decision)
-        for who in everybody(Accounts(rooms.store, rooms.settings))
+        for who in everybody(rooms.accounts)
         if (decision := supposed(rooms, who, action, resource, region, given)).allowed
     ]
     return WhoCan(action, resource, found)

@@ -21,8 +21,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kmslab.accounts.applying import now
-from kmslab.accounts.records import Accounts
 from kmslab.aws.call import Call
 from kmslab.iam.principals import Caller, Way
 from kmslab.iam.request import Request
@@ -160,7 +158,7 @@ def _read(rooms: Rooms, values: tuple[str, ...], more: str) -> tuple[_Row, ...]:
 
 def _waits(rooms: Rooms, call: Call, key: Key, grant_id: str, created: float) -> float:
     """Seconds until a grant is in force: none with its token, or when it has settled."""
-    left = created + SETTLE_SECONDS - now(Accounts(rooms.store, rooms.settings))
+    left = created + SETTLE_SECONDS - rooms.settings.now_in_call()
     if left <= 0:
         return 0.0
     given = (tokens.read(rooms, "grant", each) for each in call.parameters.get("GrantTokens") or ())

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kmslab.access.authorizer import Authorizer
+from kmslab.accounts.records import Accounts
 from kmslab.aws.call import Call
 from kmslab.cloudtrail.recorder import Recorder
 from kmslab.kms.key import Key
@@ -25,6 +26,11 @@ class Rooms:
     settings: Settings
     recorder: Recorder
     authorizer: Authorizer
+
+    @property
+    def accounts(self) -> Accounts:
+        """The records of users, roles and policies, in the same store."""
+        return Accounts(self.store, self.settings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from dataclasses import replace
 
 from kmslab.accounts import principals
 from kmslab.accounts.documents import named_principals
-from kmslab.accounts.records import Accounts
 from kmslab.aws.call import Output
 from kmslab.errors import AwsError
 from kmslab.iam.conditions import FOR_ALL
@@ -81,9 +80,8 @@ def _check_form(document: str) -> None:
 
 
 def _check_principals(rooms: Rooms, document: str) -> None:
-    accounts = Accounts(rooms.store, rooms.settings)
     for kind, name in named_principals(document):
-        if kind == "AWS" and not principals.exists(accounts, name):
+        if kind == "AWS" and not principals.exists(rooms.accounts, name):
             raise _malformed(_STRANGERS)
 
 
