@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kmslab.access.authorizer import Authorizer
+from kmslab.access.history import remembering
 from kmslab.accounts import founding, iam, sts
 from kmslab.accounts.callers import Stage
 from kmslab.accounts.people import People
@@ -67,7 +68,8 @@ class Lab(People, Answers):
             "sts": stage.sts,
             "cloudtrail": _cloudtrail(self._rooms, clients),
         }
-        clients.serve(self._services)
+        history = self._rooms.authorizer.history
+        clients.serve({name: remembering(one, history) for name, one in self._services.items()})
         super().__init__(stage, self._settings.account)
         self.clock = Clock(self._settings)
         atexit.register(self.close)

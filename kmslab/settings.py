@@ -103,11 +103,15 @@ class Settings:
 
     def new_material_id(self) -> str:
         """64 hexadecimal digits for a new backing key, as KMS names key material."""
-        return self._new("material").hex()
+        return self.new_hex("material", 64)
 
     def new_grant_id(self) -> str:
         """64 hexadecimal digits for a new grant."""
-        return self._new("grant").hex()
+        return self.new_hex("grant", 64)
+
+    def new_hex(self, kind: str, digits: int) -> str:
+        """Up to 64 hexadecimal digits for something new, such as a volume."""
+        return self._new(kind).hex()[:digits]
 
     def new_unique_id(self, prefix: str, length: int = 17) -> str:
         """A new id as IAM makes them: the prefix, then capital letters and digits, as in AIDA…."""

@@ -17,6 +17,10 @@
     link       who is in which group, has which policy      one row a user and group, and so on
     temporary  a session of a role or user, while it lasts  one row a session, its token as a hash
     organization  units, members and what is attached       one row at most
+    bucket     a bucket of S3 and its configuration         one row a bucket
+    object     an object's metadata, encrypted data key too  one row a version of an object
+    upload     a multipart upload that goes on              one row an upload
+    object_file  a file of ciphertext in the lab's folder   one row a file: an object, or a part
 
 Key material is in them only as exported key tokens, which nothing but an HSM of the lab opens.
 """
@@ -143,5 +147,28 @@ MIGRATIONS = (
     CREATE INDEX grant_of_grantee ON key_grant (account, region, key_id, grantee, pin);
     DROP INDEX grant_to_retire;
     CREATE INDEX grant_to_retire ON key_grant (region, retiring, grant_id)
+    """,
+    """
+    CREATE TABLE bucket (
+        name TEXT PRIMARY KEY, account TEXT NOT NULL, region TEXT NOT NULL,
+        created REAL NOT NULL, details TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE object (
+        number INTEGER PRIMARY KEY, bucket TEXT NOT NULL, name TEXT NOT NULL,
+        version TEXT NOT NULL, modified REAL NOT NULL, size INTEGER NOT NULL,
+        details TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX object_named ON object (bucket, name, number);
+    CREATE TABLE upload (
+        id TEXT PRIMARY KEY, bucket TEXT NOT NULL, name TEXT NOT NULL, started REAL NOT NULL,
+        details TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX upload_named ON upload (bucket, name, id);
+    CREATE TABLE object_file (
+        name TEXT PRIMARY KEY, object INTEGER, upload TEXT, part INTEGER NOT NULL,
+        size INTEGER NOT NULL, details TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX file_of_object ON object_file (object, part);
+    CREATE INDEX file_of_upload ON object_file (upload, part)
     """,
 )

@@ -9,8 +9,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -24,16 +24,21 @@ from kmslab.accounts.request import Operation, Request, Rooms
 from kmslab.aws import regions
 from kmslab.aws.authorize import let_pass
 from kmslab.aws.call import Answer, Call, Output
+from kmslab.aws.failures import Failures
 from kmslab.aws.principal import Principal
 from kmslab.aws.validation import validate
-from kmslab.errors import AwsError, StoreBusy, StoreError
+from kmslab.errors import AwsError
 
-# As the query services word what KMS words otherwise: code and HTTP status.
-_IN_QUERY = {
-    "UnrecognizedClientException": ("InvalidClientTokenId", 403),
-    "ExpiredTokenException": ("ExpiredToken", 403),
-    "AccessDeniedException": ("AccessDenied", 403),
-}
+_FAILURES = Failures(
+    busy=("ServiceUnavailable", 503),
+    broken=("ServiceFailure", 500),
+    text=("ValidationError", 400),
+    renamed={  # as the query services word what KMS words otherwise
+        "UnrecognizedClientException": ("InvalidClientTokenId", 403),
+        "ExpiredTokenException": ("ExpiredToken", 403),
+        "AccessDeniedException": ("AccessDenied", 403),
+    },
+)
 
 
 class AccountService:
@@ -57,7 +62,7 @@ class AccountService:
         if self.name == "iam":
             call = replace(call, region=regions.DEFAULT)  # IAM is global: its events are there
         try:
-            with _as_aws_errors():
+            with _FAILURES.translated():
                 store.catch_up()
                 operation = self._operation(call.operation)
                 self._check_caller(call)
@@ -68,7 +73,7 @@ class AccountService:
                     output = operation.perform(request)
                     request_id = rooms.recorder.success(call, [], output)
         except AwsError as error:
-            with _as_aws_errors():
+            with _FAILURES.translated():
                 error.request_id = rooms.recorder.failure(call, [], error)
             raise
         return Answer(output, request_id)
@@ -130,19 +135,3 @@ def _may_use_iam(call: Call) -> bool:
     if who.kind in ("user", "root") and who.session is not None:
         return bool(call.way.mfa)
     return who.kind != "federated user"
-
-
-@contextmanager
-def _as_aws_errors() -> Iterator[None]:
-    """What fails inside is a 500 to the client, with the reason in its message."""
-    try:
-        yield
-    except AwsError as error:
-        error.code, error.status = _IN_QUERY.get(error.code, (error.code, error.status))
-        raise
-    except StoreBusy as error:
-        raise AwsError("ServiceUnavailable", str(error), 503) from error
-    except StoreError as error:
-        raise AwsError("ServiceFailure", str(error), 500) from error
-    except UnicodeEncodeError:
-        raise AwsError("ValidationError", "A text is not valid Unicode.") from None

@@ -109,7 +109,10 @@ def _plain(parameters: Parameters, model: OperationModel) -> Parameters:
 def _conversions(shape: StructureShape) -> dict[str, Callable[[Any], Any]]:
     """The members of a request that boto3 takes in several forms."""
     kinds = {"blob": _bytes, "timestamp": parse_to_aware_datetime}
-    types = {name: member.type_name for name, member in shape.members.items()}
+    payload = shape.serialization.get(
+        "payload"
+    )  # a stream, where it is a blob: read by the service
+    types = {name: one.type_name for name, one in shape.members.items() if name != payload}
     return {name: kinds[kind] for name, kind in types.items() if kind in kinds}
 
 

@@ -106,7 +106,7 @@ def _structure(rules: _Rules, value: Any, path: str) -> Iterator[str]:
 
 
 def _check(rules: _Rules, value: Any, path: str) -> Iterator[str]:
-    if rules.measure:
+    if rules.measure and not hasattr(value, "read"):  # a stream is measured by who reads it
         for constraint in _broken(rules, value):
             yield _failure("Value" if rules.is_hidden else f"Value '{value}'", path, constraint)
     if rules.kind == "structure":

@@ -16,18 +16,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from botocore.model import ServiceModel
 
 from kmslab.aws.authorize import Authorize
 from kmslab.aws.call import Answer, Call, Output, Parameters
+from kmslab.aws.failures import Failures
 from kmslab.aws.validation import validate
 from kmslab.cloudtrail.lookup import NEWEST, Query, lookup
 from kmslab.cloudtrail.recorder import Recorder
-from kmslab.errors import AwsError, StoreBusy, StoreError
+from kmslab.errors import AwsError
 from kmslab.settings import Settings
 from kmslab.store import Store
 
@@ -36,6 +35,12 @@ HISTORY_SECONDS = 90 * 24 * 3600  # how far back the event history goes
 _ATTRIBUTES = (
     *("EventId", "EventName", "ReadOnly", "Username", "ResourceType", "ResourceName"),
     *("EventSource", "AccessKeyId"),
+)
+
+_FAILURES = Failures(
+    busy=("ServiceUnavailable", 503),
+    broken=("InternalFailure", 500),
+    text=("SerializationException", 400),
 )
 
 
@@ -58,9 +63,9 @@ class CloudTrail:
 
     def __call__(self, call: Call) -> Answer:
         """Answers a call, or raises the `AwsError` that AWS would answer with."""
-        with _as_aws_errors():
+        with _FAILURES.translated():
             try:
-                with _as_aws_errors():
+                with _FAILURES.translated():
                     output = self._answer(call)
             except AwsError as error:
                 error.request_id = self._recorder.failure(call, (), error)
@@ -155,16 +160,3 @@ def _digest(call: Call) -> str:
     asked = {name: value for name, value in call.parameters.items() if name != "NextToken"}
     request = json.dumps([call.account, call.region, asked], default=str, sort_keys=True)
     return hashlib.sha256(request.encode()).hexdigest()[:32]
-
-
-@contextmanager
-def _as_aws_errors() -> Iterator[None]:
-    """What fails inside is a 5xx to the client, with the reason in its message."""
-    try:
-        yield
-    except StoreBusy as error:
-        raise AwsError("ServiceUnavailable", str(error), 503) from error
-    except StoreError as error:
-        raise AwsError("InternalFailure", str(error), 500) from error
-    except UnicodeEncodeError:
-        raise AwsError("SerializationException", "A text is not valid Unicode.") from None

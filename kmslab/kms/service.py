@@ -12,18 +12,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 
 from botocore.model import ServiceModel
 
 from kmslab.aws.call import Answer, Call, Output
+from kmslab.aws.failures import Failures
 from kmslab.aws.validation import validate
-from kmslab.errors import AwsError, FleetDown, HsmError, StoreBusy, StoreError
+from kmslab.errors import AwsError
 from kmslab.kms import algorithms, due, finding, grants, permissions, states
 from kmslab.kms.key import Key
 from kmslab.kms.operations import NOT_ANSWERED, OPERATIONS, Operation
 from kmslab.kms.request import Request, Rooms
+
+_FAILURES = Failures(
+    busy=("DependencyTimeoutException", 500),
+    broken=("KMSInternalException", 500),
+    text=("SerializationException", 400),
+    down=("KeyUnavailableException", 500),
+)
 
 
 class Kms:
@@ -44,7 +51,7 @@ class Kms:
     def _answer(self, call: Call) -> Answer:
         rooms, keys = self._rooms, list[Key]()
         try:
-            with _as_aws_errors():
+            with _FAILURES.translated():
                 due.happen(rooms)
                 operation = _operation(call)
                 validate(self._model.operation_model(call.operation), call.parameters)
@@ -64,9 +71,8 @@ class Kms:
                     due.happen(rooms)
         except AwsError as error:
             self._declare(call, error)
-            with _as_aws_errors():
+            with _FAILURES.translated():
                 error.request_id = rooms.recorder.failure(call, _arns(keys), error)
-            rooms.authorizer.history.failed(error)
             raise
         return Answer(output, request_id)
 
@@ -144,21 +150,3 @@ def _perform(operation: Operation, request: Request) -> Output:
 
 def _arns(keys: list[Key]) -> list[str]:
     return [key.arn for key in keys]
-
-
-@contextmanager
-def _as_aws_errors() -> Iterator[None]:
-    """What fails inside is a 500 to the client, with the reason in its message.
-
-    A text with half a surrogate pair passes through JSON, and is no Unicode text all the same.
-    """
-    try:
-        yield
-    except FleetDown as error:
-        raise AwsError("KeyUnavailableException", str(error), 500) from error
-    except StoreBusy as error:
-        raise AwsError("DependencyTimeoutException", str(error), 500) from error
-    except (HsmError, StoreError) as error:
-        raise AwsError("KMSInternalException", str(error), 500) from error
-    except UnicodeEncodeError:
-        raise AwsError("SerializationException", "A text is not valid Unicode.") from None

@@ -34,12 +34,18 @@ class Service:
     version: int = 1  # of that policy
     lends: bool = False  # whether it makes grants on that key
     owned: bool = False
+    via: str = ""  # the name under which it calls KMS, where it isn't its own
+
+    @property
+    def principal(self) -> str:
+        """The service as a caller, as in s3.amazonaws.com."""
+        return f"{self.via or self.name}.amazonaws.com"
 
 
 SERVICES: Mapping[str, Service] = MappingProxyType(
     {
         "s3": Service("s3", "S3", "S3 objects", 2),
-        "ebs": Service("ebs", "EBS", "EBS volumes", 2, lends=True),
+        "ebs": Service("ebs", "EBS", "EBS volumes", 2, lends=True, via="ec2"),
         "secretsmanager": Service(
             "secretsmanager", "AWS Secrets Manager", "Secrets Manager data", 2, lends=True
         ),
@@ -52,9 +58,7 @@ SERVICES: Mapping[str, Service] = MappingProxyType(
 def first_use(rooms: Rooms, call: Call, service: Service) -> Key:
     """The key that a service uses in the caller's account; made if this is the first time."""
     alias = aliases.AWS_PREFIX + service.name
-    home = (
-        _as_service(call, service) if service.owned else replace(call, parameters=_asked(service))
-    )
+    home = as_service(call, service) if service.owned else replace(call, parameters=_asked(service))
     with rooms.store.transaction():
         known = aliases.find(rooms, home, alias)
         key = known and records.find(rooms, home.account, home.region, known.key_id)
@@ -70,9 +74,9 @@ def _make(rooms: Rooms, call: Call, service: Service, alias: str) -> Key:
     return key
 
 
-def _as_service(call: Call, service: Service) -> Call:
+def as_service(call: Call, service: Service) -> Call:
     """The same call as the service makes it in its own account."""
-    who = Principal(AWS_ACCOUNT, "service", f"{service.name}.amazonaws.com", "", "")
+    who = Principal(AWS_ACCOUNT, "service", service.principal, "", "")
     return Call(who, "kms", "CreateKey", call.region, {})
 
 
@@ -84,7 +88,7 @@ def _asked(service: Service) -> Output:
 def _policy(call: Call, service: Service) -> str:
     """As the policies of AWS managed keys read: use through the service, a look for the account."""
     via = {
-        "kms:ViaService": f"{service.name}.{call.region}.amazonaws.com",
+        "kms:ViaService": f"{service.via or service.name}.{call.region}.amazonaws.com",
         "kms:CallerAccount": call.account,
     }
     grant, revoke = (("CreateGrant",), ("RevokeGrant",)) if service.lends else ((), ())

@@ -1,0 +1,1 @@
+"""What services share that encrypt with KMS: the walk of a request, and KMS for their callers."""
