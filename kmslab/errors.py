@@ -9,10 +9,12 @@
     │   └── HsmRefused          the HSM refused: a wrong tag, a broken token, a wrong PIN
     ├── StoreError          the lab's folder can't be made, read or written
     │   └── StoreBusy           another process writes, and didn't end in time
-    └── EnvelopeError       a file isn't what envelope encryption wrote, or was changed since
+    ├── EnvelopeError       a file isn't what envelope encryption wrote, or was changed since
+    └── DamagedObject       what S3 stored on the disk was changed, moved or cut off
 
-boto3 turns an `AwsError` into its own typed exception, so a learner meets the other four only
-when using kmslab's own API. No message carries a key, a PIN or a plaintext.
+boto3 turns an `AwsError` into its own typed exception, so a learner meets the others only when
+using kmslab's own API, or while reading an object of which a later part was damaged. No message
+carries a key, a PIN or a plaintext.
 """
 
 from __future__ import annotations
@@ -69,3 +71,7 @@ class StoreBusy(StoreError):
 
 class EnvelopeError(KmslabError):
     """A file isn't what envelope encryption wrote, or it was changed since."""
+
+
+class DamagedObject(KmslabError):
+    """What S3 stored on the disk was changed, moved or cut off; none of it is given out."""

@@ -27,6 +27,9 @@ from kmslab.explain.answers import Answers
 from kmslab.kms.request import Rooms
 from kmslab.kms.service import Kms
 from kmslab.kms.service_keys import SERVICES, first_use
+from kmslab.s3.at_rest import Disk
+from kmslab.s3.files import Files
+from kmslab.s3.service import s3
 from kmslab.settings import Settings
 from kmslab.store import Store
 from kmslab.temporary import TemporaryFolder
@@ -62,8 +65,12 @@ class Lab(People, Answers):
         self._settings = self._rooms.settings
         clients = Clients()
         stage = _stage(self._rooms, clients)
+        kms = Kms(self._rooms, clients.model("kms"))
+        files = Files(self.path / "s3", self._rooms.store)
+        self.s3 = Disk(self._rooms.store, files)
         self._services: dict[str, Service] = {
-            "kms": Kms(self._rooms, clients.model("kms")),
+            "kms": kms,
+            "s3": s3(kms, self._rooms, files, clients.model),
             "iam": stage.iam,
             "sts": stage.sts,
             "cloudtrail": _cloudtrail(self._rooms, clients),

@@ -17,9 +17,9 @@ def pieces(source: BinaryIO, size: int) -> Iterator[tuple[memoryview, bool]]:
     Two buffers take turns: whether a piece is the last shows only when the next one was read.
     """
     here, ahead = memoryview(bytearray(size)), memoryview(bytearray(size))
-    length = _fill(source, here)
+    length = fill(source, here)
     while True:
-        following = _fill(source, ahead) if length == size else 0
+        following = fill(source, ahead) if length == size else 0
         yield here[:length], not following
         if not following:
             return
@@ -29,7 +29,7 @@ def pieces(source: BinaryIO, size: int) -> Iterator[tuple[memoryview, bool]]:
 def read(source: BinaryIO, length: int) -> bytes:
     """`length` bytes, or fewer where the stream ends before."""
     buffer = bytearray(length)
-    return bytes(buffer[: _fill(source, memoryview(buffer))])
+    return bytes(buffer[: fill(source, memoryview(buffer))])
 
 
 def write(target: BinaryIO, data: memoryview) -> None:
@@ -55,7 +55,7 @@ def whole(target: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def _fill(source: BinaryIO, buffer: memoryview) -> int:
+def fill(source: BinaryIO, buffer: memoryview) -> int:
     """Reads until the buffer is full or the stream ends; a pipe gives less at a time."""
     filled = 0
     while filled < len(buffer):

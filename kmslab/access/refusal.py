@@ -21,10 +21,17 @@ _OWNERS = (Layer.RESOURCE, Layer.RCP)
 
 def refusal(call: Call, ask: Ask, decision: Decision) -> AwsError:
     """The error for a decision that isn't `Allowed`."""
+    if call.service == "s3" and not decision.request.is_own:
+        return AwsError("AccessDenied", "Access Denied", 403)  # S3 gives strangers no reasons
     if not decision.request.is_own and decision.layer in _OWNERS:
         return hidden(call, ask.action)
-    at = "" if ask.resource.endswith("/*") else f" on resource: {ask.resource}"
+    at = "" if ask.resource.endswith("/*") else f" on resource: {_resource(call, ask)}"
     return _error(call, f"{ask.action}{at} {decision.reason}")
+
+
+def _resource(call: Call, ask: Ask) -> str:
+    """S3's messages put an ARN between quotes."""
+    return f'"{ask.resource}"' if call.service == "s3" and ask.resource != "*" else ask.resource
 
 
 def hidden(call: Call, action: str) -> AwsError:

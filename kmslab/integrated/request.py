@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from kmslab.access.ask import Ask
@@ -35,7 +35,7 @@ class Rooms:
 R = TypeVar("R", bound=Rooms)  # a service may have more rooms
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: Python 3.11 can't make a generic class that has them
 class Request(Generic[R]):
     """One request on its way down."""
 
@@ -53,10 +53,14 @@ class Request(Generic[R]):
         return self.rooms.keys.for_caller(self.call, operation, **parameters)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Operation(Generic[R]):
     """How an operation is served: its function, what it has to ask first, whether it is shown."""
 
     perform: Callable[[Request[R]], Output]
     asks: Callable[[Request[R]], Iterable[Ask]]
     is_data: bool = False  # a data event: a trail records it only where it is told to
+
+    def as_data(self) -> Operation[R]:
+        """The same, as one of those that leave data events."""
+        return replace(self, is_data=True)

@@ -91,10 +91,14 @@ class IntegratedService(Generic[R]):
         return request
 
     def _success(self, call: Call, output: dict[str, object]) -> str:
-        return self._rooms.recorder.success(call, (), output)
+        return self._rooms.recorder.success(call, self._arns(call), output)
 
     def _failure(self, call: Call, error: AwsError) -> str:
-        return self._rooms.recorder.failure(call, (), error)
+        return self._rooms.recorder.failure(call, self._arns(call), error)
+
+    def _arns(self, _call: Call) -> list[str]:
+        """What the call was about, for its event; empty where the service doesn't say."""
+        return []
 
     def _id(self, _call: Call) -> str:
         """The id of a request of which no event is kept."""

@@ -1,0 +1,69 @@
+"""The folder in which S3 keeps ciphertext: a file an object, or a part of one.
+
+A file is written under the name it will keep, and locked by whoever writes it until the records
+name it. So a write that was killed leaves a file that no record names and nobody locks: it is
+removed when the lab is opened next. Nothing is ever changed in place: an object that is replaced
+gets a new file, and readers of the old one read on.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from kmslab.errors import StoreError
+from kmslab.store import Store
+
+
+class Files:
+    """The files of a lab's objects."""
+
+    def __init__(self, folder: Path, store: Store) -> None:
+        self.folder = folder
+        self._store = store
+        if folder.exists():
+            self.sweep()
+
+    @contextmanager
+    def new(self) -> Iterator[tuple[str, BinaryIO]]:
+        """A new file and its name; gone when the block raises before the records name it."""
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        name = secrets.token_hex(16)
+        path = self.folder / name
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            raise StoreError(f"{path}: {error.strerror}") from error
+        with os.fdopen(handle, "wb", buffering=0) as file:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            try:
+                yield name, file
+            except BaseException:
+                if not self._is_named(name):
+                    path.unlink(missing_ok=True)
+                raise
+
+    def open(self, name: str) -> BinaryIO:
+        """Opens a file for reading; `FileNotFoundError` where it was replaced a moment ago."""
+        return (self.folder / name).open("rb", buffering=0)
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Removes files that no record names any more."""
+        for name in names:
+            (self.folder / name).unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Removes what was left behind by processes that were killed."""
+        for path in self.folder.iterdir():
+            with suppress(OSError), path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # whoever writes it holds it
+                if not self._is_named(path.name):
+                    path.unlink()
+
+    def _is_named(self, name: str) -> bool:
+        return self._store.row("SELECT 1 FROM object_file WHERE name = ?", (name,)) is not None

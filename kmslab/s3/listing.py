@@ -1,0 +1,172 @@
+"""ListObjectsV2, ListObjects and ListObjectVersions: what is in a bucket, by name, in pages.
+
+Names sort by their UTF-8 bytes. With a delimiter, names that go on behind it count once, as a
+common prefix: so folders appear where there are none. Listing needs no key.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from kmslab.aws.call import Output
+from kmslab.s3 import errors, names, records
+from kmslab.s3.records import Object
+from kmslab.s3.request import Request
+
+MOST = 1_000
+_BEHIND = "\U0010ffff"  # behind everything that begins with the same prefix
+
+
+def list_objects_v2(request: Request) -> Output:
+    """ListObjectsV2."""
+    token = request.get("ContinuationToken")
+    after = _untoken(token) if token else request.get("StartAfter", "")
+    page, said = _page(request, after)
+    said["KeyCount"] = len(page.objects) + len(page.prefixes)
+    said |= {"StartAfter": request.get("StartAfter")} if request.get("StartAfter") else {}
+    said |= {"ContinuationToken": token} if token else {}
+    if page.is_cut:
+        said["NextContinuationToken"] = base64.urlsafe_b64encode(page.last.encode()).decode()
+    return said
+
+
+def list_objects(request: Request) -> Output:
+    """ListObjects, the older form of the same."""
+    page, said = _page(request, request.get("Marker", ""))
+    said["Marker"] = request.get("Marker", "")
+    if page.is_cut and page.delimiter:
+        said["NextMarker"] = _encoder(request)(page.last)
+    return said
+
+
+def list_object_versions(request: Request) -> Output:
+    """ListObjectVersions: all versions of names on one page of names; markers apart."""
+    bucket, encoded = names.bucket(request), _encoder(request)
+    page, said = _page(request, request.get("KeyMarker", ""), with_deleted=True)
+    del said["Contents"]
+    versions, markers = list[Output](), list[Output]()
+    for latest in page.objects:
+        for number, each in enumerate(
+            records.versions(request.rooms.store, bucket.name, latest.key)
+        ):
+            shown = _shown(each, encoded) | {"VersionId": each.version, "IsLatest": not number}
+            if each.is_marker:
+                markers.append({k: v for k, v in shown.items() if k not in _NOT_OF_MARKERS})
+            else:
+                versions.append(shown)
+    said |= {"Versions": versions} if versions else {}
+    said |= {"DeleteMarkers": markers} if markers else {}
+    said["KeyMarker"] = request.get("KeyMarker", "")
+    said |= {"NextKeyMarker": encoded(page.last)} if page.is_cut else {}
+    return said
+
+
+_NOT_OF_MARKERS = ("ETag", "Size", "StorageClass")
+
+
+@dataclass(slots=True)
+class _Page:
+    """A page as it fills."""
+
+    size: int
+    delimiter: str
+    objects: list[Object] = field(default_factory=list)
+    prefixes: list[str] = field(default_factory=list)
+    last: str = ""  # where the next page begins
+    is_cut: bool = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more fits."""
+        return len(self.objects) + len(self.prefixes) >= self.size
+
+
+def _page(request: Request, after: str, with_deleted: bool = False) -> tuple[_Page, Output]:
+    bucket, prefix = names.bucket(request), request.get("Prefix", "")
+    size = min(request.get("MaxKeys", MOST), MOST)
+    if size < 0:
+        raise errors.invalid("Argument maxKeys must be an integer between 0 and 2147483647")
+    page = _Page(size, request.get("Delimiter", ""))
+    at = max(after, prefix)
+    including = at == prefix and at != after
+    while found := _next(request, bucket.name, at, prefix, including):
+        if found.is_marker and not with_deleted:
+            at, including = found.key, False
+            continue
+        if page.is_full:
+            page.is_cut = size > 0
+            break
+        at, including = _take(page, found, prefix, after), False
+    return page, _said(request, page, bucket.name, prefix)
+
+
+def _take(page: _Page, found: Object, prefix: str, after: str) -> str:
+    """Puts an object, or the common prefix that it stands for, on the page; where to go on."""
+    end = found.key.find(page.delimiter, len(prefix)) if page.delimiter else -1
+    if end < 0:
+        page.objects.append(found)
+        page.last = found.key
+        return found.key
+    common = found.key[: end + len(page.delimiter)]
+    if not after.startswith(common):  # else it was on a page before
+        page.prefixes.append(common)
+        page.last = common + _BEHIND
+    return common + _BEHIND
+
+
+def _next(request: Request, bucket: str, at: str, prefix: str, including: bool) -> Object | None:
+    """The newest version of the first name behind `at`, if it begins with the prefix."""
+    store, behind = request.rooms.store, ">=" if including else ">"
+    row = store.row(
+        f"SELECT name FROM object WHERE bucket = ? AND name {behind} ? ORDER BY name LIMIT 1",
+        (bucket, at),
+    )
+    if row is None or not row[0].startswith(prefix):
+        return None
+    return records.find_object(store, bucket, row[0])
+
+
+def _said(request: Request, page: _Page, bucket: str, prefix: str) -> Output:
+    encoded = _encoder(request)
+    said: Output = {
+        "Name": bucket,
+        "Prefix": encoded(prefix),
+        "MaxKeys": page.size,
+        "IsTruncated": page.is_cut,
+        "Contents": [_shown(each, encoded) for each in page.objects],
+    }
+    if not page.objects:
+        del said["Contents"]
+    if page.delimiter:
+        said["Delimiter"] = encoded(page.delimiter)
+    if page.prefixes:
+        said["CommonPrefixes"] = [{"Prefix": encoded(each)} for each in page.prefixes]
+    if request.get("EncodingType"):
+        said["EncodingType"] = request.get("EncodingType")
+    return said
+
+
+def _shown(each: Object, encoded: Callable[[str], str]) -> Output:
+    return {
+        "Key": encoded(each.key),
+        "LastModified": datetime.fromtimestamp(each.modified, UTC),
+        "ETag": f'"{each.etag}"',
+        "Size": each.size,
+        "StorageClass": each.headers.get("StorageClass", "STANDARD"),
+    }
+
+
+def _encoder(request: Request) -> Callable[[str], str]:
+    """boto3 asks for names as in a URL, so that XML can carry any, and decodes them itself."""
+    return quote if request.get("EncodingType") == "url" else str
+
+
+def _untoken(token: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(token).decode()
+    except ValueError:
+        raise errors.invalid("The continuation token provided is incorrect") from None

@@ -1,0 +1,69 @@
+"""The S3 service. How a request travels: `integrated/service.py`; what each does: `operations.py`.
+
+What S3 does that other services don't: a request is served in the Region of its bucket, whichever
+client it came by (boto3 follows AWS's redirect); and a refused HEAD request has no message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from botocore.model import ServiceModel
+
+from kmslab.aws.call import Answer, Call, Service
+from kmslab.errors import AwsError
+from kmslab.integrated.keys import ServiceKeys
+from kmslab.integrated.service import IntegratedService, Words
+from kmslab.kms.request import Rooms as KmsRooms
+from kmslab.kms.service_keys import SERVICES
+from kmslab.s3 import errors, records
+from kmslab.s3.bucket_keys import BucketKeys
+from kmslab.s3.files import Files
+from kmslab.s3.operations import OPERATIONS
+from kmslab.s3.request import Rooms
+
+_WORDS = Words(errors.FAILURES, invalid="InvalidArgument", unknown="NotImplemented")
+
+
+class S3(IntegratedService[Rooms]):
+    """S3 for every account and Region of a lab."""
+
+    def __init__(self, rooms: Rooms, load: Callable[[str], ServiceModel]) -> None:
+        super().__init__("s3", rooms, OPERATIONS, load, _WORDS)
+
+    def __call__(self, call: Call) -> Answer:
+        """Answers a call, or raises the `AwsError` that S3 would answer with."""
+        try:
+            return super().__call__(self._at_home(call))
+        except AwsError as error:
+            if call.operation.startswith("Head"):
+                errors.without_body(error)
+            raise
+
+    def _at_home(self, call: Call) -> Call:
+        with self._words.failures.translated():
+            name = call.parameters.get("Bucket")
+            bucket = records.find_bucket(self._rooms.store, name) if name else None
+        if bucket is None or bucket.region == call.region:
+            return call
+        return replace(call, region=bucket.region)
+
+    def _arns(self, call: Call) -> list[str]:
+        """The bucket that a call was about, for its event."""
+        name = call.parameters.get("Bucket")
+        return [f"arn:aws:s3:::{name}"] if name else []
+
+
+def s3(kms: Service, kms_rooms: KmsRooms, files: Files, load: Callable[[str], ServiceModel]) -> S3:
+    """S3 beside a KMS, in the same lab."""
+    rooms = Rooms(
+        store=kms_rooms.store,
+        settings=kms_rooms.settings,
+        recorder=kms_rooms.recorder,
+        authorizer=kms_rooms.authorizer,
+        keys=ServiceKeys(kms, kms_rooms, SERVICES["s3"]),
+        files=files,
+        bucket_keys=BucketKeys(kms_rooms.settings.now_in_call),
+    )
+    return S3(rooms, load)
