@@ -17,6 +17,9 @@ from kmslab.accounts.records import Accounts, Entity
 from kmslab.aws.principal import Principal, Session, Tags
 from kmslab.errors import AwsError
 
+# Roles by which AWS itself works in an account, as role/aws:ec2-infrastructure: no policies are
+# attached to them, but SCPs reach them ("Requirements for Amazon EBS encryption").
+_OF_AWS = ":role/aws:"
 # A federated user without session policies may do what resource policies let it do, no more
 # (GetFederationToken): as if it had one that allows nothing.
 _NONE_GIVEN = (Named("none given", '{"Version": "2012-10-17", "Statement": []}'),)
@@ -63,7 +66,7 @@ def _applying(accounts: Accounts, principal: Principal) -> Applying:
         raise _unknown()
     scps = organization.levels(accounts, principal.account, "scp")
     id_, path = organization.place(accounts, principal.account)
-    if principal.kind == "root":
+    if principal.kind == "root" or _is_of_aws(principal):
         return Applying(scps=scps, organization=id_, organization_path=path)
     bearer = _bearer(accounts, principal)
     return Applying(
@@ -99,6 +102,10 @@ def _managed(accounts: Accounts, arn: str) -> Named:
     if policy is None:  # no operation leaves such a link: an attached policy can't be deleted
         raise AwsError("ServiceFailure", f"the lab's records have no policy {arn}", 500)
     return Named(policy.name, default_document(policy))
+
+
+def _is_of_aws(principal: Principal) -> bool:
+    return principal.session is not None and _OF_AWS in principal.session.issuer
 
 
 def _bearer(accounts: Accounts, principal: Principal) -> Entity:

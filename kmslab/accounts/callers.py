@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import boto3
+import botocore.session
 
 from kmslab.accounts import ways
 from kmslab.accounts.documents import Policy
@@ -109,6 +110,10 @@ class Caller(Shown):
     def session(self) -> boto3.Session:
         """A `boto3.Session`, for libraries that want one."""
         return self._stage.clients.session(self.principal, self._way(ways.way()))
+
+    def botocore_session(self) -> botocore.session.Session:
+        """A new botocore session, for libraries that want one, such as the AWS Encryption SDK."""
+        return self._stage.clients.core(self.principal, self._way(ways.way()))
 
     def _way(self, way: Way) -> Way:
         return way

@@ -16,6 +16,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
+from botocore.handlers import generate_idempotent_uuid
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from cachetools import LRUCache
@@ -72,6 +73,11 @@ class Clients:
             self._sessions[principal, way] = known
         return known
 
+    def core(self, principal: Principal, way: Way = DIRECT) -> botocore.session.Session:
+        """A new botocore session of a caller, for libraries that make boto3 sessions of it."""
+        secret = secrets.token_urlsafe(30)
+        return session(principal, self._services, secret, self._models, way)._session
+
 
 def session(
     principal: Principal,
@@ -88,6 +94,9 @@ def session(
     """
     core = botocore.session.Session(session_vars=_without_environment())
     core.register_component("data_loader", models)
+    # botocore makes up tokens that tell a request from its repetition (ClientRequestToken). Nothing
+    # is repeated here, and a version of a secret is named by it: a seeded lab has to name it.
+    core.unregister("before-parameter-build", generate_idempotent_uuid)
     # botocore puts its user agent together anew for every request; a given one saves 60 µs a call.
     core.set_default_client_config(
         Config(user_agent=USER_AGENT, ignore_configured_endpoint_urls=True)

@@ -19,7 +19,7 @@ from botocore.utils import parse_to_aware_datetime
 from kmslab.aws.call import DIRECT, Call, Parameters, Service, Way
 from kmslab.aws.principal import Principal
 from kmslab.aws.shapes import once_a_shape
-from kmslab.errors import AwsError
+from kmslab.errors import AwsError, KmslabError
 
 _KEPT = "kmslab_parameters"  # where the parameters wait between the two events
 
@@ -51,14 +51,26 @@ def answer(
 
 
 def refuse_others(session: botocore.session.Session, known: str) -> None:
-    """A client of any other service gets an error: its requests must not reach the network."""
+    """A client of any other service gets an error, and so does who asks for a presigned URL.
+
+    Neither may reach the network.
+    """
 
     def respond(model: OperationModel, **_: Any) -> tuple[AWSResponse, dict[str, Any]]:
         asked = f"{model.service_model.service_name}:{model.name}"
         message = f"kmslab does not answer {asked} yet, only {known}."
         return _refusal(AwsError("UnknownOperationException", message))
 
+    def refuse_to_sign(request: Any, **_: Any) -> None:
+        address = request.url.partition("?")[0]
+        raise KmslabError(
+            f"a presigned URL for {address} would lead out of the lab to AWS itself, where nobody "
+            "knows its signature. Give somebody a client of their own instead, as in "
+            'lab.user("alice").client("s3")'
+        )
+
     session.register("before-call", respond)
+    session.register("before-sign", refuse_to_sign)  # no request of the lab's own is ever signed
 
 
 def _keep(params: Parameters, context: dict[str, Any], **_: Any) -> None:
