@@ -15,7 +15,11 @@ from kmslab.aws.call import Call
 from kmslab.errors import AwsError
 from kmslab.iam.decision import Decision, Layer
 
-_CODES = {"iam": ("AccessDenied", 403), "sts": ("AccessDenied", 403), "s3": ("AccessDenied", 403)}
+_CODES = {
+    **dict.fromkeys(("iam", "sts", "s3"), ("AccessDenied", 403)),
+    "ec2": ("UnauthorizedOperation", 403),
+}
+_BEFORE = {"ec2": "You are not authorized to perform this operation. "}
 _OWNERS = (Layer.RESOURCE, Layer.RCP)
 
 
@@ -25,7 +29,8 @@ def refusal(call: Call, ask: Ask, decision: Decision) -> AwsError:
         return AwsError("AccessDenied", "Access Denied", 403)  # S3 gives strangers no reasons
     if not decision.request.is_own and decision.layer in _OWNERS:
         return hidden(call, ask.action)
-    at = "" if ask.resource.endswith("/*") else f" on resource: {_resource(call, ask)}"
+    is_any = ask.resource.endswith("/*") and call.service != "ec2"
+    at = "" if is_any else f" on resource: {_resource(call, ask)}"
     return _error(call, f"{ask.action}{at} {decision.reason}")
 
 
@@ -45,5 +50,6 @@ def hidden(call: Call, action: str) -> AwsError:
 
 def _error(call: Call, what: str) -> AwsError:
     code, status = _CODES.get(call.service, ("AccessDeniedException", 400))
-    who = f"User: {call.principal.arn} is not authorized to perform: "
+    before = _BEFORE.get(call.service, "")
+    who = f"{before}User: {call.principal.arn} is not authorized to perform: "
     return AwsError(code, who + what, status)

@@ -86,8 +86,21 @@ def forget(accounts: Accounts, entity: Entity) -> None:
                 "UPDATE policy SET document = ? WHERE account = ? AND region = ? AND key_id = ?",
                 (changed, account, region, key_id),
             )
+    _forget_in_buckets(accounts, arn, unique)
     _forget_in_trust(accounts, arn, unique)
     _forget_in_grants(accounts, arn, unique)
+
+
+def _forget_in_buckets(accounts: Accounts, arn: str, unique: str) -> None:
+    for name, document in accounts.store.rows(
+        "SELECT name, json_extract(details, '$.policy') FROM bucket"
+    ):
+        changed = document and renamed(document, arn, unique)
+        if changed != document:
+            accounts.store.write(
+                "UPDATE bucket SET details = json_set(details, '$.policy', ?) WHERE name = ?",
+                (changed, name),
+            )
 
 
 def _forget_in_grants(accounts: Accounts, arn: str, unique: str) -> None:

@@ -28,6 +28,19 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "InvalidGrantTokenException": "The grant token is none that KMS handed out.",
         "UnrecognizedClientException": "The caller was deleted since its client was made.",
         "ExpiredTokenException": "The session is over: assume the role again.",
+        "InvalidAccessKeyId": "The caller was deleted since its client was made.",
+        "ExpiredToken": "The session is over: assume the role again.",
+        "NoSuchBucket": "No account of the lab has a bucket of this name.",
+        "NoSuchKey": "There is no such object, or its newest version is a delete marker; see "
+        "list_object_versions.",
+        "404": "There is no such bucket or object. An answer to HEAD has no message.",
+        "403": "The caller may not, or may not know whether it exists. An answer to HEAD has no "
+        "message: the same request with GET says more.",
+        "InternalError": "What lies on the disk was changed, or can't be read.",
+        "PreconditionFailed": "The object is another one than the condition names: see its ETag.",
+        "InvalidArgument": "These headers don't go together, or one has a value that S3 doesn't "
+        "take; nothing was decided.",
+        "MalformedPolicy": "S3 refused to save the policy; the message says where it is wrong.",
     }
 )
 
@@ -39,7 +52,8 @@ class Advice:
         self.code = code
         self.message = message
         self.advice = ADVICE.get(
-            code, "No policy decided this; the message says all that is known."
+            code.removeprefix("KMS."),  # KMS's own, as S3 passes it on
+            "No policy decided this; the message says all that is known.",
         )
 
     def _lines(self) -> list[str]:

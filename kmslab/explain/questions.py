@@ -21,6 +21,8 @@ from kmslab.iam.request import context
 from kmslab.kms import names, permissions
 from kmslab.kms.operations import NOT_ANSWERED, OPERATIONS
 from kmslab.kms.request import Rooms
+from kmslab.s3 import records as buckets
+from kmslab.s3.permissions import on as on_bucket
 
 Given = Mapping[str, object]
 _ACTIONS = frozenset({*OPERATIONS, *NOT_ANSWERED, "ReEncryptFrom", "ReEncryptTo"})
@@ -89,14 +91,15 @@ def supposed(
 ) -> Decision:
     """The decision on a request that isn't made. `given` holds condition keys, by their names.
 
-    `document` stands for the key's policy; `MalformedPolicy` where it is none.
+    `document` stands for the policy of the key or bucket; `MalformedPolicy` where it is none.
     """
     service, _, operation = action.partition(":")
     if not operation or service == "arn":
         raise ValueError(f"action={action!r}: a service and an action are due, as in kms:Decrypt")
     _check_names(service, operation, given)
     name = "ReEncrypt" if operation in ("ReEncryptFrom", "ReEncryptTo") else operation
-    call = Call(who, service, name, region, {} if resource == "*" else {"KeyId": resource})
+    names_key = service == "kms" and resource != "*"
+    call = Call(who, service, name, region, {"KeyId": resource} if names_key else {})
     ask = _ask(rooms, call, action, resource, document)
     return rooms.authorizer.suppose(call, ask, context(given))
 
@@ -158,6 +161,8 @@ _ALL = -1  # SQLite's word for no limit
 
 
 def _ask(rooms: Rooms, call: Call, action: str, resource: str, document: str | None) -> Ask:
+    if call.service == "s3":
+        return _about_bucket(rooms, call, action, resource, document)
     if call.service != "kms" or resource == "*":
         return Ask(action, resource)
     number = rooms.settings.account  # a key id or alias is one of the lab's own account
@@ -167,3 +172,16 @@ def _ask(rooms: Rooms, call: Call, action: str, resource: str, document: str | N
     except AwsError as error:
         raise ValueError(f"resource={resource!r}: {error}") from None
     return permissions.on(rooms, call, action, key, document=document)
+
+
+def _about_bucket(
+    rooms: Rooms, call: Call, action: str, resource: str, document: str | None
+) -> Ask:
+    """A question about a bucket or what is in it; about one that isn't there, or all, without."""
+    name = resource.removeprefix("arn:aws:s3:::").partition("/")[0]
+    bucket = buckets.find_bucket(rooms.store, name)
+    if bucket is None:
+        return Ask(action, resource)
+    if document is not None:
+        bucket = replace(bucket, policy=document)
+    return on_bucket(call, action, bucket, resource)
