@@ -1,7 +1,7 @@
 """Asks every question and prints the table; exit status 1 when a target is missed.
 
 python -m bench            all of them, under two minutes
-python -m bench calls      only some: calls, decisions, files, keys, memory, rotation, start
+python -m bench calls      only some: calls, decisions, files, objects, keys, memory, …
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from bench import calls, decisions, files, keys, memory, rotation, start
+from bench import calls, decisions, files, keys, memory, objects, rotation, start
 from bench.measure import Result
 
 QUESTIONS = {
     "calls": calls.ask,
     "decisions": decisions.ask,
     "files": files.ask,
+    "objects": objects.ask,
     "memory": memory.ask,
     "start": start.ask,
     "rotation": rotation.ask,

@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 from botocore.awsrequest import AWSResponse
 
-from bench.measure import Result, repeated, seconds, side_by_side
+from bench.measure import Result, Work, repeated, seconds, side_by_side
 from kmslab import Lab
 
 TARGET = 0.35
@@ -60,22 +60,25 @@ def _create(ours: Any) -> Result:
 
 
 def _ask(ours: Any, name: str, parameters: dict[str, Any], more: str) -> Result:
-    base = _answered_at_once(getattr(ours, name)(**parameters))
-    ratio, base_took, ours_took = side_by_side(
-        repeated(partial(getattr(base, name), **parameters), CALLS),
-        repeated(partial(getattr(ours, name), **parameters), CALLS),
-        ROUNDS,
-    )
+    base = answered_at_once("kms", getattr(ours, name)(**parameters))
+    base_call = partial(getattr(base, name), **parameters)
+    ours_call = partial(getattr(ours, name), **parameters)
+    return against_boto3(f"{name}{more}", base_call, ours_call, TARGET)
+
+
+def against_boto3(name: str, base: Work, ours: Work, target: float) -> Result:
+    """A call answered by kmslab, against the same call answered at once."""
+    ratio, base_took, ours_took = side_by_side(repeated(base, CALLS), repeated(ours, CALLS), ROUNDS)
     detail = f"boto3 {base_took / CALLS * 1e6:.0f} µs, kmslab {ours_took / CALLS * 1e6:.0f} µs"
-    return Result(f"speed of {name}{more} ÷ of boto3 alone", ratio, "x", TARGET, detail=detail)
+    return Result(f"speed of {name} ÷ of boto3 alone", ratio, "x", target, detail=detail)
 
 
-def _answered_at_once(answer: dict[str, Any]) -> Any:
+def answered_at_once(service: str, answer: dict[str, Any]) -> Any:
     """A plain boto3 client that gives this answer to every call."""
     client = boto3.client(
-        "kms", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
+        service, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
     )
     client.meta.events.register(
-        "before-call.kms", lambda **_: (AWSResponse("", 200, {}, None), answer)
+        f"before-call.{service}", lambda **_: (AWSResponse("", 200, {}, None), answer)
     )
     return client

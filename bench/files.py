@@ -52,14 +52,14 @@ def ask() -> list[Result]:
 
 def _encrypt_files(folder: Path, cipher: AESGCM, kms: Any, key: str) -> tuple[Any, Any]:
     def base() -> None:
-        _with_files(_seal, cipher, folder / "plain", folder / "base.sealed")
+        with_files(seal, cipher, folder / "plain", folder / "base.sealed")
 
     return base, partial(encrypt_file, kms, key, folder / "plain", folder / "ours.sealed")
 
 
 def _decrypt_files(folder: Path, cipher: AESGCM, kms: Any) -> tuple[Any, Any]:
     def base() -> None:
-        _with_files(_open, cipher, folder / "base.sealed", folder / "base.opened")
+        with_files(open_sealed, cipher, folder / "base.sealed", folder / "base.opened")
 
     return base, partial(decrypt_file, kms, folder / "ours.sealed", folder / "ours.opened")
 
@@ -67,7 +67,7 @@ def _decrypt_files(folder: Path, cipher: AESGCM, kms: Any) -> tuple[Any, Any]:
 def _encrypt_memory(folder: Path, cipher: AESGCM, kms: Any, key: str) -> tuple[Any, Any]:
     plain, nowhere = (folder / "plain").read_bytes(), _nowhere()
     return (
-        lambda: _seal(cipher, io.BytesIO(plain), nowhere),
+        lambda: seal(cipher, io.BytesIO(plain), nowhere),
         lambda: encrypt_stream(kms, key, io.BytesIO(plain), nowhere),
     )
 
@@ -76,7 +76,7 @@ def _decrypt_memory(folder: Path, cipher: AESGCM, kms: Any) -> tuple[Any, Any]:
     base, ours = ((folder / f"{name}.sealed").read_bytes() for name in ("base", "ours"))
     nowhere = _nowhere()
     return (
-        lambda: _open(cipher, io.BytesIO(base), nowhere),
+        lambda: open_sealed(cipher, io.BytesIO(base), nowhere),
         lambda: decrypt_stream(kms, io.BytesIO(ours), nowhere),
     )
 
@@ -85,12 +85,14 @@ def _nowhere() -> BinaryIO:
     return Path(os.devnull).open("wb", buffering=0)
 
 
-def _with_files(work: Callable[..., None], cipher: AESGCM, source: Path, target: Path) -> None:
+def with_files(work: Callable[..., None], cipher: AESGCM, source: Path, target: Path) -> None:
+    """`seal` or `open_sealed`, from one file into another."""
     with source.open("rb", buffering=0) as reader, target.open("wb", buffering=0) as writer:
         work(cipher, reader, writer)
 
 
-def _seal(cipher: AESGCM, source: Any, target: Any) -> None:
+def seal(cipher: AESGCM, source: Any, target: Any) -> None:
+    """What can't be left out when a stream is encrypted."""
     data, sealed = (memoryview(bytearray(FRAME_BYTES + more)) for more in (0, TAG_BYTES))
     number = 0
     while length := source.readinto(data):
@@ -100,7 +102,8 @@ def _seal(cipher: AESGCM, source: Any, target: Any) -> None:
         number += 1
 
 
-def _open(cipher: AESGCM, source: Any, target: Any) -> None:
+def open_sealed(cipher: AESGCM, source: Any, target: Any) -> None:
+    """What can't be left out when it is decrypted."""
     data, sealed = (memoryview(bytearray(FRAME_BYTES + more)) for more in (0, TAG_BYTES))
     number = 0
     while length := source.readinto(sealed):

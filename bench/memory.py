@@ -1,7 +1,7 @@
-"""How much memory does a file of 1 GiB take?
+"""How much memory does a file of 1 GiB take, encrypted as a file or put into S3 as an object?
 
-A process of its own makes a lab and encrypts a small file; the memory that it holds then is "idle".
-It encrypts and decrypts a (sparse) file of 1 GiB, and the most memory it ever held tells.
+A process of its own makes a lab and does it with a small file; the memory that it holds then is
+"idle". Then with a (sparse) file of 1 GiB, and the most memory it ever held tells.
 """
 
 from __future__ import annotations
@@ -21,13 +21,17 @@ FILE_BYTES = 1 << 30
 
 
 def ask() -> list[Result]:
-    """Peak above idle, of encrypting and decrypting together."""
-    command = [sys.executable, "-m", "bench.memory"]
+    """Peak above idle, of there and back together."""
+    return [_ask(what) for what in WAYS]
+
+
+def _ask(what: str) -> Result:
+    command = [sys.executable, "-m", "bench.memory", what]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     idle, peak = (int(number) / 2**20 for number in printed.split())
-    question = "memory above idle, encrypting and decrypting 1 GiB"
+    question = f"memory above idle, {what} 1 GiB"
     detail = f"idle {idle:.0f} MiB, peak {peak:.0f} MiB"
-    return [Result(question, peak - idle, "MiB", at_most=MOST_MIB, detail=detail)]
+    return Result(question, peak - idle, "MiB", at_most=MOST_MIB, detail=detail)
 
 
 def _held(field: str) -> int:
@@ -42,19 +46,48 @@ def _held(field: str) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def _round_trip(folder: Path, size: int) -> None:
+def _envelope(lab: Lab, key: str, folder: Path) -> None:
+    kms = lab.client("kms")
+    encrypt_file(kms, key, folder / "plain", folder / "sealed")
+    decrypt_file(kms, folder / "sealed", folder / "opened")
+
+
+def _object(lab: Lab, key: str, folder: Path) -> None:
+    s3 = lab.client("s3")
+    s3.create_bucket(Bucket="records")
+    asked = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
+    with (folder / "plain").open("rb") as body:
+        s3.put_object(Bucket="records", Key="plain", Body=body, **asked)
+    for _ in s3.get_object(Bucket="records", Key="plain")["Body"].iter_chunks(1 << 20):
+        pass
+
+
+def _transfer(lab: Lab, key: str, folder: Path) -> None:
+    s3 = lab.client("s3")
+    s3.create_bucket(Bucket="records")
+    asked = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
+    s3.upload_file(str(folder / "plain"), "records", "plain", ExtraArgs=asked)
+    s3.download_file("records", "plain", str(folder / "opened"))
+
+
+WAYS = {
+    "encrypting and decrypting": _envelope,
+    "put_object and get_object of": _object,
+    "upload_file and download_file of": _transfer,
+}
+
+
+def _there_and_back(what: str, folder: Path, size: int) -> None:
     with Lab() as lab:
-        kms = lab.client("kms")
-        key = kms.create_key()["KeyMetadata"]["KeyId"]
+        key = lab.client("kms").create_key()["KeyMetadata"]["KeyId"]
         with (folder / "plain").open("wb") as file:
             file.truncate(size)
-        encrypt_file(kms, key, folder / "plain", folder / "sealed")
-        decrypt_file(kms, folder / "sealed", folder / "opened")
+        WAYS[what](lab, key, folder)
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
-        _round_trip(Path(name), 1000)
+        _there_and_back(sys.argv[1], Path(name), 1000)
         idle = _held("VmRSS")
-        _round_trip(Path(name), FILE_BYTES)
+        _there_and_back(sys.argv[1], Path(name), FILE_BYTES)
     print(idle, _held("VmHWM"))
