@@ -9,7 +9,8 @@
                                     gets: the account and the principal's unique id, no name
 
 `invokedBy` is there when a service called with the caller's rights. For Amazon S3 AWS writes
-fas.s3.amazonaws.com (a forward access session), for others the service's name.
+fas.s3.amazonaws.com (a forward access session), for Amazon EC2 ec2-frontend-api.amazonaws.com, for
+others the service's name.
 Source: AWS CloudTrail User Guide, "CloudTrail userIdentity element"; IAM User Guide, "Logging IAM
 and AWS STS API calls with AWS CloudTrail". That AWS KMS shows a stranger as AWS STS does is an
 inference: no sample of it is published.
@@ -37,7 +38,13 @@ _TYPES: Mapping[str, str] = MappingProxyType(
         "federated user": "FederatedUser",
     }
 )
-_FORWARDED: Mapping[str, str] = MappingProxyType({"s3.amazonaws.com": "fas.s3.amazonaws.com"})
+_FORWARDED: Mapping[str, str] = MappingProxyType(
+    {
+        "s3.amazonaws.com": "fas.s3.amazonaws.com",
+        "ec2.amazonaws.com": "ec2-frontend-api.amazonaws.com",
+    }
+)
+_SERVICES = {forwarded: service for service, forwarded in _FORWARDED.items()}
 
 
 def invoker(way: Way) -> str:
@@ -99,7 +106,7 @@ def _context(who: Principal, mfa: bool | None) -> Identity:
 def _issuer(session: Session) -> Identity:
     """The role whose session it is, or the user (or root) who asked for a federated one."""
     kinds = {"role": "Role", "user": "IAMUser", "root": "Root"}
-    *_, account, name = session.issuer.split(":")
+    *_, account, name = session.issuer.split(":", 5)
     kind = kinds[name.split("/")[0]]
     return {
         "type": kind,
@@ -153,4 +160,4 @@ def via(identity: Identity) -> str:
 
 
 def _plain(service: str) -> str:
-    return service.removeprefix("fas.").removesuffix(".amazonaws.com")
+    return _SERVICES.get(service, service).removesuffix(".amazonaws.com")

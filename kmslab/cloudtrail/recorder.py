@@ -29,7 +29,8 @@ from kmslab.store import Store
 HOME = "us-east-1"  # where events of services without Regions are
 GLOBAL = frozenset({"iam"})
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
-_ITSELF = json.dumps({"invokedBy": "AWS Internal"})
+_INTERNAL = "AWS Internal"
+_ITSELF = json.dumps({"invokedBy": _INTERNAL})
 _DENIED = frozenset({"AccessDeniedException", "AccessDenied"})
 _INSERT = """
     INSERT INTO event (request_id, time, service, operation, region, recipient, user_agent,
@@ -122,6 +123,8 @@ class Recorder:
         if way is not DIRECT or who.kind == "service":
             invoked_by = invoked_by or identity.invoker(way)
             agent = _describe_way(call, details) or agent
+        elif agent == _INTERNAL:  # a host of EC2, with a role of AWS's own
+            invoked_by = agent
         owners = () if denied else _owners(call, arns)
         if owners:
             details["isShared"] = True
@@ -185,5 +188,7 @@ def _describe_way(call: Call, details: dict[str, Any]) -> str:
 
 
 def _code(call: Call, error: AwsError) -> str:
+    if call.service == "ec2":
+        return f"{'Server' if error.status >= 500 else 'Client'}.{error.code}"
     is_iam = call.service == "iam" and error.code in _IAM_ERRORS
     return f"{error.code}Exception" if is_iam else error.code

@@ -20,6 +20,7 @@ from types import MappingProxyType
 from typing import Any
 
 from kmslab.aws.call import Call, Output, camel
+from kmslab.cloudtrail import shown_services
 
 # Every operation that only reads is readOnly, and so is all cryptography: it changes no resource.
 _READS = ("Describe", "Get", "List", "Lookup", "Head")
@@ -70,7 +71,8 @@ _SECRETS = frozenset(
     {"AttestationDocument", "XksProxyAuthenticationCredential", "TokenCode", "Base32StringSeed"}
 )
 _BYTES, _LISTS = (bytes, bytearray), (list, tuple)
-_PLACES = frozenset({"NextToken", "ContinuationToken"})  # where a list goes on: no secret
+# Where a list goes on, and which request it is: no secrets.
+_PLACES = frozenset({"NextToken", "ContinuationToken", "ClientRequestToken", "ClientToken"})
 
 
 @lru_cache(maxsize=1024)
@@ -82,7 +84,7 @@ def read_only(service: str, operation: str) -> bool:
 
 def parameters(call: Call) -> dict[str, Any] | None:
     """A call's requestParameters."""
-    asked = call.parameters
+    asked = shown_services.parameters(call)
     if call.service == "kms":
         if call.operation in _WITHOUT_PARAMETERS:
             return None
@@ -99,7 +101,7 @@ def answer(call: Call, output: Output, arns: Sequence[str]) -> dict[str, Any] | 
     hands_out = call.service == "sts" and call.operation.startswith(_CREDENTIALS)
     if read_only(call.service, call.operation) and not hands_out:
         return None
-    return members(output) or None
+    return members(shown_services.answer(call, output)) or None
 
 
 def _kms_answer(operation: str, output: Output, arns: Sequence[str]) -> dict[str, Any] | None:
