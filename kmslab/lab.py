@@ -24,6 +24,7 @@ from kmslab.cloudtrail.service import CloudTrail
 from kmslab.cloudtrail.trail import Trail
 from kmslab.errors import StoreError
 from kmslab.explain.answers import Answers
+from kmslab.integrated.services import services
 from kmslab.kms.request import Rooms
 from kmslab.kms.service import Kms
 from kmslab.kms.service_keys import SERVICES, first_use
@@ -74,6 +75,7 @@ class Lab(People, Answers):
             "iam": stage.iam,
             "sts": stage.sts,
             "cloudtrail": _cloudtrail(self._rooms, clients),
+            **services(self._rooms, kms, clients.model),
         }
         history = self._rooms.authorizer.history
         clients.serve({name: remembering(one, history) for name, one in self._services.items()})

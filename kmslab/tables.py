@@ -21,6 +21,12 @@
     object     an object's metadata, encrypted data key too  one row a version of an object
     upload     a multipart upload that goes on              one row an upload
     object_file  a file of ciphertext in the lab's folder   one row a file: an object, or a part
+    secret     a secret of Secrets Manager, without values  one row a secret
+    secret_version  when it was made, text or bytes         one row a version of a secret
+    secret_stage  which version a label is on               one row a label of a secret
+    secret_value  a version's ciphertext, encrypted data key  one row a version and key
+    parameter  a parameter; of a SecureString the ciphertext  one row a version of a parameter
+    volume     an EBS volume and its encrypted data key     one row a volume
 
 Key material is in them only as exported key tokens, which nothing but an HSM of the lab opens.
 """
@@ -168,7 +174,38 @@ MIGRATIONS = (
         name TEXT PRIMARY KEY, object INTEGER, upload TEXT, part INTEGER NOT NULL,
         size INTEGER NOT NULL, details TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX file_of_object ON object_file (object, part);
-    CREATE INDEX file_of_upload ON object_file (upload, part)
+    CREATE INDEX file_of_object ON object_file (object, part) WHERE object IS NOT NULL;
+    CREATE INDEX file_of_upload ON object_file (upload, part) WHERE upload IS NOT NULL
+    """,
+    """
+    CREATE TABLE secret (
+        account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, arn TEXT NOT NULL UNIQUE,
+        created REAL NOT NULL, changed REAL NOT NULL, deletion REAL, details TEXT NOT NULL,
+        PRIMARY KEY (account, region, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX secret_due ON secret (deletion);
+    CREATE TABLE secret_version (
+        arn TEXT NOT NULL, version TEXT NOT NULL, created REAL NOT NULL, kind TEXT NOT NULL,
+        PRIMARY KEY (arn, version)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE secret_stage (
+        arn TEXT NOT NULL, stage TEXT NOT NULL, version TEXT NOT NULL,
+        PRIMARY KEY (arn, stage)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE secret_value (
+        number INTEGER PRIMARY KEY, arn TEXT NOT NULL, version TEXT NOT NULL,
+        data_key BLOB NOT NULL, value BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX value_of_version ON secret_value (arn, version);
+    CREATE TABLE parameter (
+        account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL,
+        modified REAL NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL, details TEXT NOT NULL,
+        PRIMARY KEY (account, region, name, version)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE volume (
+        id TEXT PRIMARY KEY, account TEXT NOT NULL, region TEXT NOT NULL, created REAL NOT NULL,
+        data_key BLOB, details TEXT NOT NULL, attachment TEXT
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX volume_of_account ON volume (account, region)
     """,
 )

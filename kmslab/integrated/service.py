@@ -34,6 +34,7 @@ class Words:
     failures: Failures
     invalid: str = "ValidationException"  # a request of the wrong shape
     unknown: str = "UnsupportedOperationException"  # an operation that the lab doesn't have
+    unrecorded: frozenset[str] = frozenset()  # errors of which CloudTrail keeps no event
 
 
 class IntegratedService(Generic[R]):
@@ -94,6 +95,8 @@ class IntegratedService(Generic[R]):
         return self._rooms.recorder.success(call, self._arns(call), output)
 
     def _failure(self, call: Call, error: AwsError) -> str:
+        if error.code in self._words.unrecorded:
+            return self._id(call)
         return self._rooms.recorder.failure(call, self._arns(call), error)
 
     def _arns(self, _call: Call) -> list[str]:

@@ -1,0 +1,1 @@
+"""AWS Secrets Manager: a data key for each version of a secret."""
