@@ -82,7 +82,7 @@ def event(values: Sequence[Any]) -> Event:
         **({} if in_service else {"requestID": row["request_id"]}),
         "eventID": event_id(row["request_id"], row["recipient"] if is_shared else ""),
         "readOnly": read_only(row["service"], row["operation"]),
-        "resources": [_resource(arn) for arn in row["resources"].split()],
+        "resources": [_resource(arn, row) for arn in row["resources"].split()],
         "eventType": "AwsServiceEvent" if in_service else "AwsApiCall",
         "managementEvent": True,
         "recipientAccountId": row["recipient"],
@@ -101,7 +101,8 @@ def _identity(row: dict[str, Any]) -> dict[str, Any]:
     return identity if "type" in identity else {"accountId": row["recipient"], **identity}
 
 
-def _resource(arn: str) -> dict[str, str]:
+def _resource(arn: str, row: dict[str, Any]) -> dict[str, str]:
     _, _, service, _, account, name = arn.split(":", 5)
-    kind = _TYPES.get((service, name.split("/")[0]))
-    return {"accountId": account, **({"type": kind} if kind else {}), "ARN": arn}
+    kind = "AWS::S3::Bucket" if service == "s3" else _TYPES.get((service, name.split("/")[0]))
+    owner = account or row["recipient"]  # a bucket's ARN doesn't say whose it is
+    return {"accountId": owner, **({"type": kind} if kind else {}), "ARN": arn}

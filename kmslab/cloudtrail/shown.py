@@ -137,8 +137,9 @@ def _name(name: str) -> str:
 
 
 def _plain(name: str, value: Any) -> Any:
-    if isinstance(value, dict) and "EncryptionContext" not in name:
-        return members(value)
+    if isinstance(value, dict):  # of a context and of a policy, the caller chose the names
+        given = "EncryptionContext" in name or name == "BucketPolicy"
+        return value if given else members(value)
     if isinstance(value, _LISTS):
         return [_plain(name, each) for each in value if not isinstance(each, _BYTES)]
     return _date(value) if isinstance(value, datetime) else value

@@ -4,15 +4,20 @@
                       all of DeleteSecret's, else nothing
     Parameter Store   the value is HIDDEN_DUE_TO_SECURITY_REASONS, also that of a String
     EC2               zone and status for availability zone and state, times as numbers
+    S3                bucketName for the bucket, a bucket policy as an object, and no answers
 
 Sources: "Logging AWS Secrets Manager events with AWS CloudTrail" (CreateSecret, DeleteSecret),
 "Amazon EC2 example one" (CreateVolume), events that users published (PutSecretValue, PutParameter,
-AttachVolume). That Secrets Manager's other events show no answer is an inference.
+AttachVolume), "CloudTrail log file entries for Amazon S3". That Secrets Manager's other events show
+no answer is an inference. S3's events also have the host's name, and some configurations as XML
+names them: not here.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -20,6 +25,7 @@ from typing import Any
 from kmslab.aws.call import Call, Output, Parameters
 
 _HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
+_S3_NAMES: Mapping[str, str] = MappingProxyType({"Bucket": "BucketName", "Policy": "BucketPolicy"})
 _EC2_NAMES: Mapping[str, str] = MappingProxyType({"AvailabilityZone": "Zone", "State": "Status"})
 
 
@@ -48,6 +54,13 @@ def _ec2_parameters(asked: Parameters) -> Parameters:
     return {_EC2_NAMES.get(name, name): value for name, value in asked.items()}
 
 
+def _s3_parameters(asked: Parameters) -> Parameters:
+    shown = {_S3_NAMES.get(name, name): value for name, value in asked.items()}
+    with suppress(KeyError, ValueError, RecursionError):  # a policy that S3 refused may be no JSON
+        shown["BucketPolicy"] = json.loads(shown["BucketPolicy"])
+    return shown
+
+
 def _of_secret(operation: str, output: Output) -> Output:
     if operation == "PutSecretValue":
         return {"Arn": output["ARN"]}
@@ -64,8 +77,13 @@ def _number(value: Any) -> Any:
 
 
 _PARAMETERS: Mapping[str, Callable[[Parameters], Parameters]] = MappingProxyType(
-    {"secretsmanager": _without_secret, "ssm": _hide_value, "ec2": _ec2_parameters}
+    {
+        "secretsmanager": _without_secret,
+        "ssm": _hide_value,
+        "ec2": _ec2_parameters,
+        "s3": _s3_parameters,
+    }
 )
 _ANSWERS: Mapping[str, Callable[[str, Output], Output]] = MappingProxyType(
-    {"secretsmanager": _of_secret, "ec2": _of_ec2}
+    {"secretsmanager": _of_secret, "ec2": _of_ec2, "s3": lambda _operation, _output: {}}
 )
