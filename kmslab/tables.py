@@ -160,7 +160,7 @@ MIGRATIONS = (
         created REAL NOT NULL, details TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE object (
-        number INTEGER PRIMARY KEY, bucket TEXT NOT NULL, name TEXT NOT NULL,
+        number INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT NOT NULL, name TEXT NOT NULL,
         version TEXT NOT NULL, modified REAL NOT NULL, size INTEGER NOT NULL,
         details TEXT NOT NULL
     ) STRICT;

@@ -22,7 +22,7 @@ _ACLS = ("private", "bucket-owner-full-control")
 def create_bucket(request: Request) -> Output:
     """CreateBucket. One's own bucket again is answered as a new one in us-east-1, as AWS does."""
     name, region = request.get("Bucket"), _region(request)
-    check_acl(request)
+    _check_ownership(request)
     rooms = request.rooms
     with rooms.store.transaction():
         known = records.find_bucket(rooms.store, name)
@@ -95,9 +95,24 @@ def get_bucket_versioning(request: Request) -> Output:
 
 def check_acl(request: Request) -> None:
     """The owner of a bucket owns all in it, and ACLs are off: the default since April 2023."""
-    grants = [name for name in request.call.parameters if name.startswith("Grant")]
-    if grants or request.get("ACL", "private") not in _ACLS:
+    if _has_acl(request):
         raise errors.error("AccessControlListNotSupported")
+
+
+def _check_ownership(request: Request) -> None:
+    if _has_acl(request):
+        raise errors.error("InvalidBucketAclWithObjectOwnership")
+    for name, known in (
+        ("ObjectOwnership", "BucketOwnerEnforced"),
+        ("ObjectLockEnabledForBucket", False),
+    ):
+        if request.get(name, known) != known:
+            raise errors.unanswered(name, request.get(name))
+
+
+def _has_acl(request: Request) -> bool:
+    grants = any(name.startswith("Grant") for name in request.call.parameters)
+    return grants or request.get("ACL", "private") not in _ACLS
 
 
 def _region(request: Request) -> str:

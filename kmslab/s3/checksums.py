@@ -54,6 +54,7 @@ _MAKE: dict[str, Callable[[], Digest]] = {
     "SHA512": hashlib.sha512,
 }
 _OTHERS = ("CRC32C", "CRC64NVME", "MD5", "XXHASH64", "XXHASH3", "XXHASH128")
+_BROUGHT = frozenset(f"Checksum{name}" for name in (*_MAKE, *_OTHERS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,11 @@ class Checksums:
     def of(cls, request: Request) -> Checksums:
         """What a request wants; InvalidDigest, InvalidRequest for what can't be a checksum."""
         algorithm: str = request.get("ChecksumAlgorithm", "")
-        brought = {name: request.get(f"Checksum{name}") for name in (*_MAKE, *_OTHERS)}
-        given = {name: value for name, value in brought.items() if value is not None}
+        given = {
+            name.removeprefix("Checksum"): value
+            for name, value in request.call.parameters.items()
+            if name in _BROUGHT
+        }
         if given:
             algorithm = next(iter(given))
         if algorithm and algorithm not in _MAKE:

@@ -50,7 +50,8 @@ def _check(request: Request, bucket: Bucket, key: str, version: str | None) -> N
 
 def _told(key: str, version: str | None, done: Output) -> Output:
     if version:
-        return {"Key": key, "VersionId": version}
+        of_marker = {"DeleteMarker": True, "DeleteMarkerVersionId": version}
+        return {"Key": key, "VersionId": version} | (of_marker if done.get("DeleteMarker") else {})
     if done.get("DeleteMarker"):
         return {"Key": key, "DeleteMarker": True, "DeleteMarkerVersionId": done["VersionId"]}
     return {"Key": key}
@@ -65,7 +66,7 @@ def _delete(request: Request, bucket: Bucket, key: str, version: str | None) -> 
             files, said = list[str](), Output()
             found = records.find_object(store, bucket.name, key, version or records.NO_VERSION)
             if found is not None:
-                files = records.remove_object(store, found)
+                files = records.remove_version(store, bucket.name, key, found.version)
                 said = {"VersionId": version} if version else {}
                 said |= {"DeleteMarker": True} if found.is_marker else {}
     request.rooms.files.remove(files)
@@ -78,8 +79,8 @@ def _mark(request: Request, bucket: Bucket, key: str) -> tuple[list[str], Output
     version = records.NO_VERSION
     if bucket.versioning == "Enabled":
         version = rooms.settings.new_hex("version", 32)
-    elif old := records.find_object(rooms.store, bucket.name, key, version):
-        files = records.remove_object(rooms.store, old)
+    else:
+        files = records.remove_version(rooms.store, bucket.name, key, version)
     now = float(int(rooms.settings.now_in_call()))
     marker = Object(0, bucket.name, key, version, now, 0, is_marker=True)
     records.add_object(rooms.store, marker, ())

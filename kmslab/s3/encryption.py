@@ -62,6 +62,13 @@ def wanted(request: Request, bucket: Bucket) -> Wanted:
 
 def customer_key(request: Request, prefix: str = "SSECustomer") -> bytes:
     """The key that a request brings along (SSE-C), 32 bytes; InvalidArgument where it is no key."""
+    key = _brought(request, prefix)
+    if len(key) != CUSTOMER_KEY_BYTES:
+        raise errors.invalid("The secret key was invalid for the specified algorithm.")
+    return key
+
+
+def _brought(request: Request, prefix: str) -> bytes:
     algorithm, key = request.get(f"{prefix}Algorithm"), request.get(f"{prefix}Key")
     if algorithm is None:
         raise errors.invalid(f"{_CUSTOMER}a valid encryption algorithm.")
@@ -71,17 +78,19 @@ def customer_key(request: Request, prefix: str = "SSECustomer") -> bytes:
         raise errors.invalid(f"{_CUSTOMER}an appropriate secret key.")
     raw = _decoded(key)
     digest = base64.b64encode(hashlib.md5(raw, usedforsecurity=False).digest()).decode()
-    if not hmac.compare_digest(digest, str(request.get(f"{prefix}KeyMD5", ""))):
+    said = str(request.get(f"{prefix}KeyMD5", ""))
+    if not hmac.compare_digest(digest.encode(), said.encode()):
         raise errors.invalid(
             "The calculated MD5 hash of the key did not match the hash that was provided."
         )
-    if len(raw) != CUSTOMER_KEY_BYTES:
-        raise errors.invalid("The secret key was invalid for the specified algorithm.")
     return raw
 
 
 def key_to_read(request: Request, found: Object, prefix: str = "SSECustomer") -> bytes:
-    """The customer's key with which to read an object; empty where it needs none."""
+    """The customer's key with which to read an object; empty where it needs none.
+
+    One of another length is a wrong key here, as any other: AccessDenied, recorded from AWS.
+    """
     is_customers = found.sealed.mode == SSE_C
     if not _names_customer_key(request, prefix):
         if is_customers:
@@ -89,7 +98,7 @@ def key_to_read(request: Request, found: Object, prefix: str = "SSECustomer") ->
         return b""
     if not is_customers:
         raise errors.invalid_request("The encryption parameters are not applicable to this object.")
-    return customer_key(request, prefix)
+    return _brought(request, prefix)
 
 
 def echo(protection: Protection) -> Output:

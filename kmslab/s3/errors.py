@@ -48,6 +48,10 @@ _ERRORS = {
         "this request was sent to.",
     ),
     "InternalError": (500, "We encountered an internal error. Please try again."),
+    "InvalidBucketAclWithObjectOwnership": (
+        400,
+        "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+    ),
     "InvalidBucketName": (400, "The specified bucket is not valid."),
     "InvalidDigest": (400, "The Content-MD5 you specified was invalid."),
     "InvalidEncryptionAlgorithmError": (
@@ -63,6 +67,7 @@ _ERRORS = {
         400,
         "The list of parts was not in ascending order. Parts must be ordered by part number.",
     ),
+    "InvalidStorageClass": (400, "The storage class you specified is not valid"),
     "InvalidRange": (416, "The requested range is not satisfiable"),
     "KeyTooLongError": (400, "Your key is too long"),
     "MalformedPolicy": (400, "Policies must be valid JSON and the first byte must be '{'"),
@@ -84,6 +89,10 @@ _ERRORS = {
         "been aborted or completed.",
     ),
     "NoSuchVersion": (404, "The specified version does not exist."),
+    "NotImplemented": (
+        501,
+        "A header you provided implies functionality that is not implemented",
+    ),
     "PreconditionFailed": (412, "At least one of the pre-conditions you specified did not hold"),
 }
 

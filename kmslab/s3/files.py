@@ -2,8 +2,10 @@
 
 A file is written under the name it will keep, and locked by whoever writes it until the records
 name it. So a write that was killed leaves a file that no record names and nobody locks: it is
-removed when the lab is opened next. Nothing is ever changed in place: an object that is replaced
-gets a new file, and readers of the old one read on.
+removed when the lab is opened next. (Between its making and its locking a file looks like one of
+those, to a process that opens the lab at that moment: the writer sees that and makes another.)
+Nothing is ever changed in place: an object that is replaced gets a new file, and readers of the old
+one read on.
 """
 
 from __future__ import annotations
@@ -32,20 +34,13 @@ class Files:
     @contextmanager
     def new(self) -> Iterator[tuple[str, BinaryIO]]:
         """A new file and its name; gone when the block raises before the records name it."""
-        self.folder.mkdir(mode=0o700, exist_ok=True)
-        name = secrets.token_hex(16)
-        path = self.folder / name
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except OSError as error:
-            raise StoreError(f"{path}: {error.strerror}") from error
+        name, handle = self._locked()
         with os.fdopen(handle, "wb", buffering=0) as file:
-            fcntl.flock(handle, fcntl.LOCK_EX)
             try:
                 yield name, file
             except BaseException:
                 if not self._is_named(name):
-                    path.unlink(missing_ok=True)
+                    self.remove([name])
                 raise
 
     def open(self, name: str) -> BinaryIO:
@@ -64,6 +59,21 @@ class Files:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # whoever writes it holds it
                 if not self._is_named(path.name):
                     path.unlink()
+
+    def _locked(self) -> tuple[str, int]:
+        """Makes a file and locks it; its name, and its handle."""
+        try:
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            while True:
+                name = secrets.token_hex(16)
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+                handle = os.open(self.folder / name, flags, 0o600)
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                if os.fstat(handle).st_nlink:
+                    return name, handle
+                os.close(handle)  # swept before it was locked
+        except OSError as error:
+            raise StoreError(f"{self.folder}: {error.strerror}") from error
 
     def _is_named(self, name: str) -> bool:
         return self._store.row("SELECT 1 FROM object_file WHERE name = ?", (name,)) is not None

@@ -15,7 +15,7 @@ import hashlib
 import hmac
 import secrets
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -90,7 +90,7 @@ def _generate(
 
 
 def _opened(request: Request, protection: Protection, layer: Layer) -> bytes:
-    encrypted, context = b64decode(layer.encrypted_key), dict(layer.context)
+    encrypted, context = _read(b64decode, layer.encrypted_key), dict(layer.context)
     asked = {"CiphertextBlob": encrypted, "EncryptionContext": context}
     if not layer.by_caller:
         try:
@@ -108,6 +108,13 @@ def _opened(request: Request, protection: Protection, layer: Layer) -> bytes:
     if protection.bucket_key:
         return request.rooms.bucket_keys.to_open(request.call, context, encrypted, ask).plaintext
     return ask().plaintext
+
+
+def _read(decode: Callable[[str], bytes], text: str) -> bytes:
+    try:
+        return decode(text)
+    except ValueError:
+        raise errors.error("InternalError", _CANT_OPEN) from None
 
 
 def _own(request: Request, bucket: Bucket, key: str) -> tuple[Layer, bytes]:
@@ -133,8 +140,8 @@ def _from_customer(customer_key: bytes, salt: bytes) -> tuple[Protection, Keys]:
 
 
 def _of_customer(protection: Protection, customer_key: bytes) -> Keys:
-    again, keys = _from_customer(customer_key, bytes.fromhex(protection.salt))
-    if not hmac.compare_digest(again.check, protection.check):
+    again, keys = _from_customer(customer_key, _read(bytes.fromhex, protection.salt))
+    if not hmac.compare_digest(again.check.encode(), protection.check.encode()):
         raise errors.error(
             "AccessDenied",
             "Requests specifying Server Side Encryption with Customer provided keys must provide "

@@ -18,26 +18,25 @@ from kmslab.s3.records import Object
 from kmslab.s3.request import Request
 
 MOST = 1_000
-_BEHIND = "\U0010ffff"  # behind everything that begins with the same prefix
+_LAST = "\U0010ffff"  # no character comes after it
 
 
 def list_objects_v2(request: Request) -> Output:
     """ListObjectsV2."""
-    token = request.get("ContinuationToken")
-    after = _untoken(token) if token else request.get("StartAfter", "")
-    page, said = _page(request, after)
+    token, start = request.get("ContinuationToken"), request.get("StartAfter", "")
+    page, said = _page(request, start if token is None else _untoken(token))
     said["KeyCount"] = len(page.objects) + len(page.prefixes)
-    said |= {"StartAfter": request.get("StartAfter")} if request.get("StartAfter") else {}
+    said |= {"StartAfter": _encoder(request)(start)} if start else {}
     said |= {"ContinuationToken": token} if token else {}
     if page.is_cut:
-        said["NextContinuationToken"] = base64.urlsafe_b64encode(page.last.encode()).decode()
+        said["NextContinuationToken"] = _token(page.last)
     return said
 
 
 def list_objects(request: Request) -> Output:
     """ListObjects, the older form of the same."""
     page, said = _page(request, request.get("Marker", ""))
-    said["Marker"] = request.get("Marker", "")
+    said["Marker"] = _encoder(request)(request.get("Marker", ""))
     if page.is_cut and page.delimiter:
         said["NextMarker"] = _encoder(request)(page.last)
     return said
@@ -60,7 +59,7 @@ def list_object_versions(request: Request) -> Output:
                 versions.append(shown)
     said |= {"Versions": versions} if versions else {}
     said |= {"DeleteMarkers": markers} if markers else {}
-    said["KeyMarker"] = request.get("KeyMarker", "")
+    said["KeyMarker"] = encoded(request.get("KeyMarker", ""))
     said |= {"NextKeyMarker": encoded(page.last)} if page.is_cut else {}
     return said
 
@@ -84,6 +83,14 @@ class _Page:
         """Whether nothing more fits."""
         return len(self.objects) + len(self.prefixes) >= self.size
 
+    def take(self, found: Object, common: str) -> None:
+        """Puts an object, or the common prefix that it stands for, on the page."""
+        if common:
+            self.prefixes.append(common)
+        else:
+            self.objects.append(found)
+        self.last = common or found.key
+
 
 def _page(request: Request, after: str, with_deleted: bool = False) -> tuple[_Page, Output]:
     bucket, prefix = names.bucket(request), request.get("Prefix", "")
@@ -91,31 +98,36 @@ def _page(request: Request, after: str, with_deleted: bool = False) -> tuple[_Pa
     if size < 0:
         raise errors.invalid("Argument maxKeys must be an integer between 0 and 2147483647")
     page = _Page(size, request.get("Delimiter", ""))
-    at = max(after, prefix)
-    including = at == prefix and at != after
-    while found := _next(request, bucket.name, at, prefix, including):
+    at: str | None = max(after, prefix)
+    including = at != after
+    while at is not None and (found := _next(request, bucket.name, at, prefix, including)):
         if found.is_marker and not with_deleted:
             at, including = found.key, False
             continue
-        if page.is_full:
+        common = _common(found.key, prefix, page.delimiter)
+        is_new = not (common and after.startswith(common))  # else it was on a page before
+        if is_new and page.is_full:
             page.is_cut = size > 0
             break
-        at, including = _take(page, found, prefix, after), False
+        if is_new:
+            page.take(found, common)
+        at, including = (_behind(common), True) if common else (found.key, False)
     return page, _said(request, page, bucket.name, prefix)
 
 
-def _take(page: _Page, found: Object, prefix: str, after: str) -> str:
-    """Puts an object, or the common prefix that it stands for, on the page; where to go on."""
-    end = found.key.find(page.delimiter, len(prefix)) if page.delimiter else -1
-    if end < 0:
-        page.objects.append(found)
-        page.last = found.key
-        return found.key
-    common = found.key[: end + len(page.delimiter)]
-    if not after.startswith(common):  # else it was on a page before
-        page.prefixes.append(common)
-        page.last = common + _BEHIND
-    return common + _BEHIND
+def _common(key: str, prefix: str, delimiter: str) -> str:
+    """The common prefix that a name counts under; empty where it stands for itself."""
+    end = key.find(delimiter, len(prefix)) if delimiter else -1
+    return key[: end + len(delimiter)] if end >= 0 else ""
+
+
+def _behind(prefix: str) -> str | None:
+    """The first name behind all that begin with a prefix; None where nothing can be there."""
+    rest = prefix.rstrip(_LAST)
+    if not rest:
+        return None
+    following = ord(rest[-1]) + 1
+    return rest[:-1] + chr(0xE000 if following == 0xD800 else following)  # no half pairs
 
 
 def _next(request: Request, bucket: str, at: str, prefix: str, including: bool) -> Object | None:
@@ -167,6 +179,13 @@ def _encoder(request: Request) -> Callable[[str], str]:
 
 def _untoken(token: str) -> str:
     try:
-        return base64.urlsafe_b64decode(token).decode()
+        name = base64.urlsafe_b64decode(token).decode()
     except ValueError:
-        raise errors.invalid("The continuation token provided is incorrect") from None
+        name = ""
+    if not name or _token(name) != token:
+        raise errors.invalid("The continuation token provided is incorrect")
+    return name
+
+
+def _token(name: str) -> str:
+    return base64.urlsafe_b64encode(name.encode()).decode()

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from kmslab.aws.call import Output
 from kmslab.errors import AwsError
 from kmslab.s3 import encryption, errors, keys, names, records, writing
 from kmslab.s3.checksums import Checksums
-from kmslab.s3.protection import SSE_C, Protection
+from kmslab.s3.protection import SSE_C, SSE_S3, Protection
 from kmslab.s3.records import Stored
 from kmslab.s3.request import Request
 from kmslab.s3.writing import New
@@ -51,7 +51,7 @@ def create(request: Request) -> Output:
     headers, metadata = writing.described(request)
     Checksums.of(request)
     protection, _ = keys.make(request, bucket, key, wanted)
-    kept = {"protection": asdict(protection), "headers": headers, "metadata": metadata}
+    kept = {"protection": protection.written(), "headers": headers, "metadata": metadata}
     with rooms.store.transaction():
         names.bucket(request)
         upload, now = rooms.settings.new_hex("upload", 64), float(int(rooms.settings.now_in_call()))
@@ -143,6 +143,18 @@ def list_uploads(request: Request) -> Output:
     return said | ({"Uploads": uploads} if uploads else {})
 
 
+def asked(request: Request) -> Mapping[str, str]:
+    """What the request that created an upload said of encryption, as parameters."""
+    try:
+        kept = _find(request).new.protection
+    except AwsError:
+        return {}
+    if kept.mode == SSE_C:
+        return {"SSECustomerAlgorithm": SSE_S3}
+    named = {"SSEKMSKeyId": kept.key_arn} if kept.key_arn else {}
+    return {"ServerSideEncryption": kept.mode, **named}
+
+
 def forget_all(store: Store, bucket: str) -> list[str]:
     """Takes all uploads of a bucket out of the records; inside a transaction. Their files."""
     files = [
@@ -196,13 +208,15 @@ def _chosen(request: Request, kept: Sequence[Stored]) -> list[Stored]:
     if not asked:
         raise errors.error("MalformedXML")
     numbers = [part.get("PartNumber") for part in asked]
+    if None in numbers or not all(part.get("ETag") for part in asked):
+        raise errors.error("MalformedXML")
     if numbers != sorted(set(numbers)):
         raise errors.error("InvalidPartOrder")
     by_number = {part.part: part for part in kept}
     chosen = list[Stored]()
     for part in asked:
         stored = by_number.get(part["PartNumber"])
-        if stored is None or part.get("ETag", "").strip('"') != stored.etag:
+        if stored is None or part["ETag"].strip('"') != stored.etag:
             raise errors.error("InvalidPart")
         chosen.append(stored)
     if any(part.size < LEAST_PART for part in chosen[:-1]):

@@ -37,7 +37,10 @@ def copy_source(request: Request) -> tuple[Bucket, str, str]:
     name, _, key = unquote(path).removeprefix("/").partition("/")
     if not name or not key:
         raise errors.invalid("Invalid copy source object key")
-    return _find(request, name), key, version
+    found, expected = _find(request, name), request.get("ExpectedSourceBucketOwner")
+    if expected is not None and expected != found.account:
+        raise errors.error("AccessDenied")
+    return found, key, version
 
 
 def check_bucket_name(name: str) -> None:

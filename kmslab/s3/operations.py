@@ -18,7 +18,7 @@ from kmslab.s3 import (
     writing,
 )
 from kmslab.s3.permissions import copying as to_copy
-from kmslab.s3.permissions import on_all_buckets, on_bucket, on_new_bucket, on_object
+from kmslab.s3.permissions import on_all_buckets, on_bucket, on_new_bucket, on_object, on_upload
 from kmslab.s3.request import Operation
 
 
@@ -74,9 +74,9 @@ _DATA: Mapping[str, Operation] = {
     "ListObjects": Operation(listing.list_objects, on_bucket("ListBucket")),
     "ListObjectVersions": Operation(listing.list_object_versions, on_bucket("ListBucketVersions")),
     "CreateMultipartUpload": Operation(multipart.create, _PUT),
-    "UploadPart": Operation(multipart.upload_part, _PUT),
+    "UploadPart": Operation(multipart.upload_part, on_upload),
     "UploadPartCopy": Operation(copying.upload_part_copy, to_copy),
-    "CompleteMultipartUpload": Operation(multipart.complete, _PUT),
+    "CompleteMultipartUpload": Operation(multipart.complete, on_upload),
     "AbortMultipartUpload": Operation(multipart.abort, on_object("AbortMultipartUpload")),
     "ListParts": Operation(multipart.list_parts, on_object("ListMultipartUploadParts")),
     "ListMultipartUploads": Operation(

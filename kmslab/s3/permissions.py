@@ -15,12 +15,13 @@ from kmslab.access.ask import Ask, ResourcePolicy
 from kmslab.aws.call import Call
 from kmslab.iam.request import text
 from kmslab.iam.variables import Lookup, Values
-from kmslab.s3 import names
+from kmslab.s3 import multipart, names
 from kmslab.s3.public import is_public
 from kmslab.s3.records import Bucket
 from kmslab.s3.request import Request
 
 Asks = Callable[[Request], Iterable[Ask]]
+NOTHING: Mapping[str, str] = MappingProxyType({})
 _HEADERS: Mapping[str, str] = MappingProxyType(
     {  # condition keys that are a request's own parameters
         "s3:x-amz-server-side-encryption": "ServerSideEncryption",
@@ -40,8 +41,13 @@ _HEADERS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def on(call: Call, action: str, bucket: Bucket, resource: str = "") -> Ask:
-    """A question about a bucket, or about an object in it by its ARN."""
+def on(
+    call: Call, action: str, bucket: Bucket, resource: str = "", more: Mapping[str, str] = NOTHING
+) -> Ask:
+    """A question about a bucket, or about an object in it by its ARN.
+
+    `more` are parameters that the request itself doesn't hold, and yet counts as having.
+    """
     policy = bucket.policy
     if policy and bucket.restricts and call.account != bucket.account and is_public(policy):
         policy = None  # RestrictPublicBuckets: a public policy is for its own account alone
@@ -50,7 +56,7 @@ def on(call: Call, action: str, bucket: Bucket, resource: str = "") -> Ask:
         resource=resource or bucket.arn,
         account=bucket.account,
         policy=ResourcePolicy("bucket policy", policy) if policy else None,
-        lookup=_lookup(call, bucket),
+        lookup=_lookup(call, bucket, more),
         region=bucket.region,
     )
 
@@ -72,12 +78,23 @@ def on_object(action: str, of_version: str = "") -> Asks:
     return asks
 
 
+def on_upload(request: Request) -> Iterable[Ask]:
+    """UploadPart, CompleteMultipartUpload: to put the object.
+
+    How it will be encrypted was said when the upload was created. Here a policy sees that with each
+    part again, else "deny uploads without SSE-KMS" would let no part through. (An inference: such
+    policies are in use with multipart uploads, and AWS doesn't say how they come through.)
+    """
+    found, more = names.bucket(request), multipart.asked(request)
+    yield on(request.call, "s3:PutObject", found, f"{found.arn}/{request.get('Key')}", more)
+
+
 def copying(request: Request) -> Iterable[Ask]:
     """CopyObject, UploadPartCopy: to get the source, and to put the target."""
     source, key, version = names.copy_source(request)
     action = "GetObjectVersion" if version else "GetObject"
     yield on(request.call, f"s3:{action}", source, f"{source.arn}/{key}")
-    yield from on_object("PutObject")(request)
+    yield from on_upload(request) if request.get("UploadId") else on_object("PutObject")(request)
 
 
 def on_new_bucket(request: Request) -> Iterable[Ask]:
@@ -99,10 +116,10 @@ def may_know(request: Request, bucket: Bucket) -> None:
     )
 
 
-def _lookup(call: Call, bucket: Bucket | None) -> Lookup:
+def _lookup(call: Call, bucket: Bucket | None, more: Mapping[str, str] = NOTHING) -> Lookup:
     def find(key: str) -> Values | None:
         if key in _HEADERS:
-            value = call.parameters.get(_HEADERS[key])
+            value = more.get(_HEADERS[key], call.parameters.get(_HEADERS[key]))
             return None if value is None else (text(value),)
         if key == "s3:resourceaccount" and bucket is not None:
             return (bucket.account,)

@@ -17,6 +17,7 @@ from typing import Any
 
 SSE_S3, SSE_KMS, DSSE, SSE_C = "AES256", "aws:kms", "aws:kms:dsse", "SSE-C"
 BY_KMS = (SSE_KMS, DSSE)
+_KEPT = ("key_arn", "bucket_key", "salt", "check", "key_md5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,21 @@ class Protection:
     check: str = ""  # SSE-C: by which the caller's key is known again, hexadecimal
     key_md5: str = ""  # SSE-C: what the caller said of the key, and gets back
 
+    def written(self) -> dict[str, Any]:
+        """As it is kept: what JSON can hold. (`dataclasses.asdict` takes ten times as long.)"""
+        layers = [
+            {
+                "encrypted_key": each.encrypted_key,
+                "context": dict(each.context),
+                "by_caller": each.by_caller,
+            }
+            for each in self.layers
+        ]
+        kept = {name: getattr(self, name) for name in _KEPT if getattr(self, name)}
+        return {"mode": self.mode, "layers": layers, **kept}
+
     @classmethod
     def read(cls, details: dict[str, Any]) -> Protection:
-        """From what `dataclasses.asdict` made of one."""
+        """From what `written` made of one."""
         layers = tuple(Layer(**layer) for layer in details.pop("layers"))
         return cls(layers=layers, **details)

@@ -9,53 +9,47 @@ only after the answer began; no byte of a damaged frame is given out.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from botocore.response import StreamingBody
 
 from kmslab.aws.call import Output
-from kmslab.errors import DamagedObject
-from kmslab.s3 import encryption, errors, keys, names, permissions, records
-from kmslab.s3.keys import Keys
-from kmslab.s3.records import Bucket, Object, Stored
+from kmslab.s3 import encryption, errors, holding, keys, names, permissions, records
+from kmslab.s3.holding import Range
+from kmslab.s3.records import Bucket, Object
 from kmslab.s3.request import Request
-from kmslab.s3.sealed import Belongs, Reader, SealedFile
+from kmslab.s3.writing import KEPT_HEADERS
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
-_TRIES = 3  # an object may be replaced between the look at its record and the look at its file
-Range = tuple[int, int]  # the first byte, and how many
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 def get_object(request: Request) -> Output:
     """GetObject: Body is a stream, as ever."""
     _refuse_parts(request)
-    for left in reversed(range(_TRIES)):
-        bucket, found = find(request)
-        _check_conditions(request, found)
-        start, length = _asked(request, found)
-        data_keys = keys.open_keys(request, found.sealed, encryption.key_to_read(request, found))
-        try:
-            reader = read(request, found, data_keys, (start, length))
-        except FileNotFoundError:
-            if left:
-                continue
-            raise errors.error("InternalError", "The file of the object is gone.") from None
-        said = described(bucket, found) | {"ContentLength": length}
-        if request.get("Range") and length < found.size:
-            said["ContentRange"] = f"bytes {start}-{start + length - 1}/{found.size}"
-        return said | {"Body": StreamingBody(reader, length)}
-    raise AssertionError("the loop answers or raises")
+    bucket = names.bucket(request)
+
+    def look() -> Object:
+        found = find_in(request, bucket, request.get("Key"), request.get("VersionId"))
+        check_conditions(request, found)
+        return found
+
+    held = holding.hold(request, look, lambda found: _asked(request, found) or (0, found.size))
+    reader = holding.unsealed(request, held)
+    said = described(bucket, held.found) | _replaced(request) | {"ContentLength": held.length}
+    if asked := _asked(request, held.found):
+        first, last = asked[0], asked[0] + held.length - 1
+        said["ContentRange"] = f"bytes {first}-{last}/{held.found.size}"
+    return said | {"Body": StreamingBody(reader, held.length)}
 
 
 def head_object(request: Request) -> Output:
-    """HeadObject: what GetObject says, without the body."""
+    """HeadObject: what GetObject says, without the body. Here a range in it is ignored."""
     _refuse_parts(request)
     bucket, found = find(request)
     encryption_key = encryption.key_to_read(request, found)
     if encryption_key:
         keys.open_keys(request, found.sealed, encryption_key)
-    _check_conditions(request, found)
+    check_conditions(request, found)
     return described(bucket, found)
 
 
@@ -79,32 +73,6 @@ def find_in(request: Request, bucket: Bucket, key: str, version: str | None) -> 
     return found
 
 
-def read(request: Request, found: Object, data_keys: Keys, asked: Range) -> Reader:
-    """A stream of a range of an object; its first frame is checked before this returns."""
-    start, length = asked
-    opened = list[SealedFile]()
-    skipped, at = 0, 0
-    try:
-        for stored in records.files_of(request.rooms.store, found.number):
-            if _overlaps(at, stored, start, length) or not found.size:
-                opened.append(_open(request, found, data_keys, stored))
-            elif not opened:
-                skipped += stored.size
-            at += stored.size
-        if at != found.size or not opened:
-            raise FileNotFoundError  # replaced a moment ago
-        return Reader(opened, start - skipped, length)
-    except DamagedObject as error:
-        _close(opened)
-        raise errors.error("InternalError", f"{_DAMAGED} {error}.") from error
-    except BaseException:
-        _close(opened)
-        raise
-
-
-_DAMAGED = "We encountered an internal error. Please try again. On the disk:"
-
-
 def described(bucket: Bucket, found: Object) -> Output:
     """What S3 says of an object beside its bytes."""
     said: Output = {
@@ -121,52 +89,45 @@ def described(bucket: Bucket, found: Object) -> Output:
     return said
 
 
+def _replaced(request: Request) -> Output:
+    """Headers that the request wants to see in place of the object's own."""
+    return {name: text for name in KEPT_HEADERS if (text := request.get(f"Response{name}"))}
+
+
 def _refuse_parts(request: Request) -> None:
     if request.get("PartNumber"):
         raise errors.unanswered("PartNumber", request.get("PartNumber"))
 
 
-def _overlaps(at: int, stored: Stored, start: int, length: int) -> bool:
-    return at < start + length and at + stored.size > start
-
-
-def _open(request: Request, found: Object, data_keys: Keys, stored: Stored) -> SealedFile:
-    file = request.rooms.files.open(stored.file)
-    belongs = Belongs(found.bucket, found.key, stored.file, stored.part)
-    try:
-        return SealedFile(file, data_keys, belongs, stored.size)
-    except BaseException:
-        file.close()
-        raise
-
-
-def _close(files: Sequence[SealedFile]) -> None:
-    for file in files:
-        file.close()
-
-
-def _asked(request: Request, found: Object) -> Range:
+def _asked(request: Request, found: Object) -> Range | None:
     """The range that is asked for; a header that is none is ignored, as RFC 9110 says."""
     match = _RANGE.fullmatch(request.get("Range", ""))
     if match is None or match.groups() == ("", ""):
-        return 0, found.size
+        return None
     first, last = match.groups()
     if not first:
         start, end = max(0, found.size - int(last)), found.size
     else:
         start, end = int(first), min(int(last) + 1 if last else found.size, found.size)
         if last and int(last) < start:
-            return 0, found.size
+            return None
     if start >= end:
         raise errors.error("InvalidRange")
     return start, end - start
 
 
-def _check_conditions(request: Request, found: Object) -> None:
-    """If-Match, If-None-Match and the two with dates, in the order of RFC 9110."""
+def check_conditions(
+    request: Request, found: Object, prefix: str = "", *, is_copy: bool = False
+) -> None:
+    """If-Match, If-None-Match and the two with dates, in the order of RFC 9110.
+
+    A copy that isn't made for such a reason ends in 412: there is no answer to be had from a cache.
+    """
     modified = datetime.fromtimestamp(found.modified, UTC)
-    matches, differs = request.get("IfMatch"), request.get("IfNoneMatch")
-    since, until = request.get("IfModifiedSince"), request.get("IfUnmodifiedSince")
+    matches, differs = request.get(f"{prefix}IfMatch"), request.get(f"{prefix}IfNoneMatch")
+    since = request.get(f"{prefix}IfModifiedSince")
+    until = request.get(f"{prefix}IfUnmodifiedSince")
+    same = errors.error("PreconditionFailed") if is_copy else errors.not_modified()
     if matches is not None:
         if matches.strip('"') not in (found.etag, "*"):
             raise errors.error("PreconditionFailed")
@@ -174,6 +135,6 @@ def _check_conditions(request: Request, found: Object) -> None:
         raise errors.error("PreconditionFailed")
     if differs is not None:
         if differs.strip('"') in (found.etag, "*"):
-            raise errors.not_modified()
+            raise same
     elif since is not None and modified <= since:
-        raise errors.not_modified()
+        raise same

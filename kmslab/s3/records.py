@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from kmslab.errors import StoreError
 from kmslab.s3.protection import Default, Protection
 from kmslab.store import Store
 
@@ -142,13 +143,12 @@ def files_of_upload(store: Store, upload: str) -> list[Stored]:
 def add_object(store: Store, made: Object, files: Sequence[Stored]) -> Object:
     """Writes a new version and what it consists of; inside a transaction."""
     details = {name: getattr(made, name) for name in ("etag", "is_marker", "headers", "metadata")}
-    details["protection"] = made.protection and asdict(made.protection)
-    store.append(
+    details["protection"] = made.protection and made.protection.written()
+    ((number,),) = store.rows(
         "INSERT INTO object (bucket, name, version, modified, size, details) "
-        "VALUES (?, ?, ?, ?, ?, ?)",
+        "VALUES (?, ?, ?, ?, ?, ?) RETURNING number",
         (made.bucket, made.key, made.version, made.modified, made.size, json.dumps(details)),
     )
-    number = store.rows("SELECT last_insert_rowid()")[0][0]
     for each in files:
         name_file(store, each, number=number)
     return replace(made, number=number)
@@ -157,15 +157,23 @@ def add_object(store: Store, made: Object, files: Sequence[Stored]) -> Object:
 def reprotect(store: Store, kept: Object, protection: Protection) -> bool:
     """Writes an object's new encrypted data keys; False where it is gone. All else stays."""
     sql = "UPDATE object SET details = json_set(details, '$.protection', json(?)) WHERE number = ?"
-    return store.write(sql, (json.dumps(asdict(protection)), kept.number)) == 1
+    return store.write(sql, (json.dumps(protection.written()), kept.number)) == 1
 
 
-def remove_object(store: Store, gone: Object) -> list[str]:
-    """Removes a version from the records; the names of its files, to be removed after that."""
-    files = [each.file for each in files_of(store, gone.number)]
-    store.append("DELETE FROM object_file WHERE object = ?", (gone.number,))
-    store.append("DELETE FROM object WHERE number = ?", (gone.number,))
-    return files
+def remove_version(store: Store, bucket: str, key: str, version: str) -> list[str]:
+    """Removes a version from the records, if it is there; inside a transaction.
+
+    Returns the names of its files, which may be removed after the transaction.
+    """
+    gone = store.rows(
+        "DELETE FROM object WHERE bucket = ? AND name = ? AND version = ? RETURNING number",
+        (bucket, key, version),
+    )
+    return [
+        name
+        for row in gone
+        for (name,) in store.rows("DELETE FROM object_file WHERE object = ? RETURNING name", row)
+    ]
 
 
 def name_file(store: Store, stored: Stored, number: int | None = None, upload: str = "") -> None:
@@ -193,11 +201,14 @@ def versions(store: Store, bucket: str, key: str) -> Iterator[Object]:
 def read_object(
     number: int, bucket: str, name: str, version: str, modified: float, size: int, details: str
 ) -> Object:
-    """An object, from the columns of its row."""
-    more: dict[str, Any] = json.loads(details)
-    protection = more.pop("protection")
-    sealed = Protection.read(protection) if protection else None
-    return Object(number, bucket, name, version, modified, size, protection=sealed, **more)
+    """An object, from the columns of its row; `StoreError` if that was changed."""
+    try:
+        more: dict[str, Any] = json.loads(details)
+        protection = more.pop("protection")
+        sealed = Protection.read(protection) if protection else None
+        return Object(number, bucket, name, version, modified, size, protection=sealed, **more)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise StoreError(f"the record of the object {bucket}/{name} was changed") from None
 
 
 def _files(store: Store, which: str, value: object) -> list[Stored]:

@@ -179,7 +179,7 @@ class Reader(io.RawIOBase):
     def __init__(self, files: Sequence[SealedFile], start: int, length: int) -> None:
         super().__init__()
         self._files = list(files)
-        self._at, self._left = start, length
+        self._at, self._left, self._length = start, length, length
         self._out = memoryview(bytearray(max(file.frame_bytes for file in files)))
         self._room = memoryview(bytearray(max(file.room for file in files)))
         self._frame = memoryview(b"")  # what is decrypted and not yet read
@@ -198,6 +198,10 @@ class Reader(io.RawIOBase):
             self._frame = self._frame[count:]
             filled += count
         return filled
+
+    def tell(self) -> int:
+        """How many bytes were read so far."""
+        return self._length - self._left - len(self._frame)
 
     def read(self, size: int | None = -1) -> bytes:
         """Up to `size` bytes; all that is left without it."""

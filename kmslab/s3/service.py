@@ -43,6 +43,7 @@ class S3(IntegratedService[Rooms]):
 
     def _at_home(self, call: Call) -> Call:
         with self._words.failures.translated():
+            self._rooms.store.catch_up()  # another process may have made the bucket
             name = call.parameters.get("Bucket")
             bucket = records.find_bucket(self._rooms.store, name) if name else None
         if bucket is None or bucket.region == call.region:

@@ -17,6 +17,7 @@ class Body(io.RawIOBase):
 
     def __init__(self, source: Any) -> None:
         super().__init__()
+        source = source.encode() if isinstance(source, str) else source  # boto3 takes texts too
         self._source = io.BytesIO(source) if isinstance(source, bytes | bytearray) else source
         if hasattr(self._source, "signal_transferring"):
             self._source.signal_transferring()
@@ -32,11 +33,16 @@ class Body(io.RawIOBase):
         data = self._source.read(len(buffer))
         if not isinstance(data, bytes | bytearray):
             raise TypeError(f"Body gives {type(data).__name__}, not bytes: open files in mode 'rb'")
+        if len(data) > len(buffer):
+            raise TypeError(f"Body gives {len(data)} bytes where {len(buffer)} were asked for")
         buffer[: len(data)] = data
         return len(data)
 
 
 def length_of(source: Any) -> int | None:
     """How many bytes a body has, where that can be told before it is read."""
-    length = determine_content_length(source)
+    try:
+        length = determine_content_length(source)
+    except OSError:  # of a pipe, which has no end yet
+        return None
     return length if isinstance(length, int) else None

@@ -28,13 +28,19 @@ from kmslab.s3.streams import Body, length_of
 
 MOST_BYTES = 5 << 30  # of one PutObject or part
 MOST_METADATA = 2_048  # bytes
+_CLASSES = (  # the bytes of all of them lie alike here, and each is readable at once
+    *("STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"),
+    *("GLACIER", "DEEP_ARCHIVE", "REDUCED_REDUNDANCY"),
+)
 KEPT_HEADERS = (
     *("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType"),
     "StorageClass",
 )
-_UNANSWERED = (
-    *("Tagging", "WebsiteRedirectLocation", "WriteOffsetBytes", "Expires", "ObjectLockMode"),
-    *("ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus"),
+_UNANSWERED = frozenset(
+    {
+        *("Tagging", "WebsiteRedirectLocation", "WriteOffsetBytes", "Expires", "ObjectLockMode"),
+        *("ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus"),
+    }
 )
 
 
@@ -63,24 +69,25 @@ def put_object(request: Request) -> Output:
         **written(bucket, made),
         **encryption.echo_context(wanted.context),
         **checksums.echo(),
-        "Size": made.size,
     }
 
 
 def described(request: Request) -> tuple[dict[str, str], dict[str, str]]:
     """The headers and the user metadata that are kept with an object."""
     buckets.check_acl(request)
-    for name in _UNANSWERED:
-        if request.get(name):
-            raise errors.unanswered(name, request.get(name))
-    metadata = dict(request.get("Metadata") or {})
+    for name in _UNANSWERED & request.call.parameters.keys():
+        raise errors.unanswered(name, request.get(name))
+    if request.get("StorageClass", "STANDARD") not in _CLASSES:
+        raise errors.error("InvalidStorageClass")
+    metadata = {name.lower(): text for name, text in (request.get("Metadata") or {}).items()}
     if sum(len(name.encode()) + len(text.encode()) for name, text in metadata.items()) > (
         MOST_METADATA
     ):
         raise AwsError(
             "MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size"
         )
-    headers = {name: request.get(name) for name in KEPT_HEADERS if request.get(name)}
+    parameters = request.call.parameters
+    headers = {name: parameters[name] for name in KEPT_HEADERS if parameters.get(name)}
     return {"ContentType": "binary/octet-stream", **headers}, metadata
 
 
@@ -122,11 +129,12 @@ def replacing(
     """
     rooms = request.rooms
     bucket = names.bucket(request)  # it may be gone, or have another versioning, by now
-    _check_conditions(request, records.find_object(rooms.store, bucket.name, new.key))
-    versioned, replaced = bucket.versioning == "Enabled", list[str]()
-    version = rooms.settings.new_hex("version", 32) if versioned else records.NO_VERSION
-    if old := records.find_object(rooms.store, bucket.name, new.key, version):
-        replaced = records.remove_object(rooms.store, old)
+    _check_conditions(request, bucket, new.key)
+    version, replaced = records.NO_VERSION, list[str]()
+    if bucket.versioning == "Enabled":
+        version = rooms.settings.new_hex("version", 32)
+    else:
+        replaced = records.remove_version(rooms.store, bucket.name, new.key, version)
     made = Object(
         number=0,
         bucket=bucket.name,
@@ -150,14 +158,19 @@ def written(bucket: Bucket, made: Object) -> Output:
     return said
 
 
-def _check_conditions(request: Request, latest: Object | None) -> None:
+def _check_conditions(request: Request, bucket: Bucket, key: str) -> None:
     """If-Match and If-None-Match of a write, asked in the moment of the commit."""
+    matches, differs = request.get("IfMatch"), request.get("IfNoneMatch")
+    if matches is None and differs is None:
+        return
+    latest = records.find_object(request.rooms.store, bucket.name, key)
     is_there = latest is not None and not latest.is_marker
-    if request.get("IfNoneMatch") is not None and is_there:
+    if differs is not None and differs != "*":
+        raise errors.error("NotImplemented")
+    if differs is not None and is_there:
         raise errors.error("PreconditionFailed")
-    wanted = request.get("IfMatch")
-    if wanted is not None:
+    if matches is not None:
         if latest is None or latest.is_marker:
             raise errors.error("NoSuchKey")
-        if wanted.strip('"') not in (latest.etag, "*"):
+        if matches.strip('"') not in (latest.etag, "*"):
             raise errors.error("PreconditionFailed")
