@@ -26,7 +26,7 @@ def deny(*actions: str) -> Statement:
 
 
 def flip(lab: Lab, table: str, column: str, place: int = -1) -> None:
-    """Changes one byte (of bytes) or one character (of Base64) in every row of a table."""
+    """Changes one byte (of bytes) or one character (of Base64) in each row of a table."""
     with sqlite3.connect(lab.path / "records.sqlite") as connection:
         for rowid, value in connection.execute(f"SELECT {_id(table)}, {column} FROM {table}"):
             changed = _flipped(value, place)

@@ -252,8 +252,9 @@ def test_a_path_is_decided_as_a_path(made: Lab, ssm: Any) -> None:
     path, inner = (f"arn:aws:ssm:us-east-1:{made.account}:parameter/a{x}" for x in ("", "/b/*"))
     shut = {"Effect": "Deny", "Action": "ssm:*", "Resource": inner}
     alice = made.user("alice", policy=[allow("ssm:*", resource=path), shut]).client("ssm")
-    read = alice.get_parameters_by_path(Path="/a", Recursive=True, WithDecryption=True)
-    assert [each["Value"] for each in read["Parameters"]] == ["hunter2"]
+    for asked in ("/a", "/a/"):
+        read = alice.get_parameters_by_path(Path=asked, Recursive=True, WithDecryption=True)
+        assert [each["Value"] for each in read["Parameters"]] == ["hunter2"]
     with refused("AccessDeniedException"):
         value(alice, "/a/b/secret")
 

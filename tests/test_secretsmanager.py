@@ -115,6 +115,8 @@ def test_a_token_names_the_version_and_writes_it_once(made: Lab, secrets: Any) -
     for call in (secrets.put_secret_value, secrets.update_secret):
         with refused("ResourceExistsException", message):
             call(SecretId="db", SecretString="y", ClientRequestToken=token)
+    with refused("ResourceExistsException", message):
+        secrets.put_secret_value(SecretId="db", SecretBinary=b"x", ClientRequestToken=token)
     assert value(secrets) == "x"
 
 
@@ -312,18 +314,50 @@ def test_after_a_change_of_key_both_keys_open_what_has_a_label(
     made: Lab, secrets: Any, own: str
 ) -> None:
     kms = made.client("kms")
-    secrets.create_secret(Name="db", SecretString="one")
+    new = kms.create_key()["KeyMetadata"]["Arn"]
+    secrets.create_secret(Name="db", SecretString="one", KmsKeyId=own)
     secrets.put_secret_value(SecretId="db", SecretString="two")
-    secrets.update_secret(SecretId="db", KmsKeyId=own)
-    kms.disable_key(KeyId=own)  # the old key still opens them
-    assert [value(secrets, VersionStage=s) for s in ("AWSCURRENT", "AWSPREVIOUS")] == ["two", "one"]
-    kms.enable_key(KeyId=own)
-    second = kms.create_key()["KeyMetadata"]["Arn"]
-    secrets.update_secret(SecretId="db", KmsKeyId=second, SecretString="three")
-    kms.disable_key(KeyId=second)
+    secrets.update_secret(SecretId="db", KmsKeyId=new)
+    for key in (own, new):
+        kms.disable_key(KeyId=key)
+        assert value(secrets) == "two"
+        assert value(secrets, VersionStage="AWSPREVIOUS") == "one"
+        kms.enable_key(KeyId=key)
+    value(secrets)
+    assert last(made, "Decrypt")["resources"][0]["ARN"] == new  # which is asked first
+    for key in (own, new):
+        kms.disable_key(KeyId=key)
+    with refused("DecryptionFailure") as caught:
+        value(secrets)
+    assert f"{new} is disabled." in str(caught.value)
+
+
+def test_a_value_that_comes_with_the_new_key_is_under_that_key_alone(
+    made: Lab, secrets: Any, own: str
+) -> None:
+    secrets.create_secret(Name="db", SecretString="one")
+    secrets.update_secret(SecretId="db", KmsKeyId=own, SecretString="two")
+    made.client("kms").disable_key(KeyId=own)
     with refused("DecryptionFailure"):
-        value(secrets)  # made under the new key alone
-    assert value(secrets, VersionStage="AWSPREVIOUS") == "two"
+        value(secrets)
+    assert value(secrets, VersionStage="AWSPREVIOUS") == "one"
+
+
+def test_a_new_key_is_tried_out_before_it_takes_the_place_of_the_old_one(
+    made: Lab, secrets: Any, own: str
+) -> None:
+    arn = secrets.create_secret(Name="db")["ARN"]
+    alice = made.user("alice", policy=[allow("secretsmanager:*")]).client("secretsmanager")
+    with refused("AccessDeniedException", DENIED):
+        alice.update_secret(SecretId="db", KmsKeyId=own)
+    assert "KmsKeyId" not in secrets.describe_secret(SecretId="db")
+    secrets.update_secret(SecretId="db", KmsKeyId=own)
+    for name in ("GenerateDataKey", "Decrypt"):
+        assert last(made, name)["requestParameters"]["encryptionContext"] == {
+            "SecretARN": arn,
+            "SecretVersionId": "RequestToValidateKeyAccess",
+        }
+    assert secrets.describe_secret(SecretId="db")["KmsKeyId"] == own
 
 
 def test_who_may_not_use_the_old_key_changes_the_key_of_new_versions_only(
