@@ -7,6 +7,7 @@ key-policy-ways   how a request comes through a key policy (lesson 07)
 key-states        how a key changes state, and what each state refuses (lesson 10)
 lab               what a lab is made of (lesson 00)
 policy-layers     the layers of policies through which a request falls (lesson 08)
+s3-kms            PUT and GET of an object with a KMS key (lesson 11)
 sign-and-mac      who holds which key, who makes and who checks (lesson 04)
 """
 
@@ -24,6 +25,7 @@ from kmslab.course import (
     key_states,
     layers_view,
     policy_ways,
+    s3_flow,
     sign_and_mac,
     style,
 )
@@ -37,6 +39,11 @@ LAB_ALT = (
     "one domain key; each KMS key's material is used inside them only. KMS keeps its records on "
     "disk: names, states, and key material that only the HSMs can unwrap."
 )
+
+
+def s3_kms(kind: str = "svg") -> Picture:
+    """PUT and GET in eight steps."""
+    return s3_flow.picture(kind=kind)
 
 
 def encryption_flow(kind: str = "svg") -> Picture:
@@ -74,6 +81,7 @@ FIGURES: Mapping[str, Callable[[str], Picture]] = MappingProxyType(
         "key-states": key_states.picture,
         "lab": lab,
         "policy-layers": layers_view.rules,
+        "s3-kms": s3_kms,
         "sign-and-mac": sign_and_mac.picture,
     }
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kmslab.course import flow, holders, signature
+from kmslab.course import flow, holders, s3_flow, signature
 from kmslab.course.widgets.anatomy import CiphertextAnatomy
+from kmslab.course.widgets.bucket_calls import BucketCalls
 from kmslab.course.widgets.families import KeyFamilies
 from kmslab.course.widgets.layers import PolicySieve
 from kmslab.course.widgets.life import KeyLife
@@ -17,8 +18,10 @@ from kmslab.course.widgets.progress import Progress
 from kmslab.course.widgets.stepper import Stepper
 from kmslab.course.widgets.timeline import TrailTimeline
 from kmslab.envelope import Header
+from kmslab.lab import Lab
 
 __all__ = [
+    "BucketCalls",
     "CiphertextAnatomy",
     "GrantLife",
     "KeyFamilies",
@@ -31,6 +34,7 @@ __all__ = [
     "TrailTimeline",
     "data_key_holders",
     "encryption_flow",
+    "s3_way",
     "signature_way",
 ]
 
@@ -43,6 +47,11 @@ def data_key_holders(data_key: Mapping[str, Any], data: bytes, sealed: bytes) ->
 def encryption_flow(header: Header, size: int, name: str = "X-ray") -> Stepper:
     """Lesson 06: the encryption flow of a file that `encrypt_file` wrote."""
     return Stepper(flow.story(header, size, name))
+
+
+def s3_way(lab: Lab, bucket: str, key: str) -> Stepper:
+    """Lesson 11: the way of an object that was put with aws:kms, and got once."""
+    return Stepper(s3_flow.story(lab, bucket, key))
 
 
 def signature_way(
