@@ -19,7 +19,7 @@ def shell() -> InteractiveShell:
     [
         ("kms.decrypt(CiphertextBlob=b'x')", "InvalidCiphertextException: An error occurred"),
         ("kms.encrypt(KeyId=5)", "ParamValidationError: Parameter validation failed"),
-        ("lab.client('s3')", "ValueError: the lab has no service 's3'"),
+        ("lab.client('rds')", "ValueError: the lab has no service 'rds'"),
         ("Lab(seed='six')", "TypeError: seed='six': a whole number is due"),
     ],
 )
