@@ -12,6 +12,7 @@ Sources: "How Amazon S3 uses AWS KMS", "AWS KMS keys" (AWS owned keys), "kms:Via
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from kmslab.aws.call import Call, Output, Way
@@ -31,7 +32,7 @@ class ServiceKeys:
 
     def for_caller(self, call: Call, operation: str, **parameters: Any) -> Output:
         """Calls KMS with the rights of whoever called the service; raises KMS's own errors."""
-        way = self._way(call.way)
+        way = _forwarded(call.way, self.service.principal)
         asked = Call(
             call.principal, "kms", operation, call.region, parameters, call.user_agent, way
         )
@@ -53,6 +54,8 @@ class ServiceKeys:
         """The ARN of the AWS managed key of the caller's account, made if this is its first use."""
         return first_use(self.rooms, call, self.service).arn
 
-    def _way(self, way: Way) -> Way:
-        """No endpoint of the caller's network lies between the service and KMS."""
-        return replace(way, endpoint=None, service=self.service.principal)
+
+@lru_cache(maxsize=1024)
+def _forwarded(way: Way, service: str) -> Way:
+    """No endpoint of the caller's network lies between the service and KMS."""
+    return replace(way, endpoint=None, service=service)

@@ -50,7 +50,8 @@ class Files:
     def remove(self, names: Iterable[str]) -> None:
         """Removes files that no record names any more."""
         for name in names:
-            (self.folder / name).unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(f"{self.folder}/{name}")  # noqa: PTH108  half the time of Path's
 
     def sweep(self) -> None:
         """Removes what was left behind by processes that were killed."""
@@ -63,17 +64,23 @@ class Files:
     def _locked(self) -> tuple[str, int]:
         """Makes a file and locks it; its name, and its handle."""
         try:
-            self.folder.mkdir(mode=0o700, exist_ok=True)
             while True:
                 name = secrets.token_hex(16)
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-                handle = os.open(self.folder / name, flags, 0o600)
+                handle = self._created(name)
                 fcntl.flock(handle, fcntl.LOCK_EX)
                 if os.fstat(handle).st_nlink:
                     return name, handle
                 os.close(handle)  # swept before it was locked
         except OSError as error:
             raise StoreError(f"{self.folder}: {error.strerror}") from error
+
+    def _created(self, name: str) -> int:
+        path, flags = f"{self.folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        try:
+            return os.open(path, flags, 0o600)
+        except FileNotFoundError:  # the lab's first object
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            return os.open(path, flags, 0o600)
 
     def _is_named(self, name: str) -> bool:
         return self._store.row("SELECT 1 FROM object_file WHERE name = ?", (name,)) is not None

@@ -84,13 +84,13 @@ class Frames:
         """Bytes of tags in each frame."""
         return TAG_BYTES * len(self.ciphers)
 
-    def seal(self, number: int, last: bool, data: Buffer, out: memoryview) -> memoryview:
-        """One frame, encrypted into `out`; returns what of it is filled."""
+    def seal(self, number: int, last: bool, data: Buffer, out: memoryview) -> int:
+        """One frame, encrypted into `out`; how many bytes of it are filled."""
         iv = _IV.pack(number, last)
         for cipher in self.ciphers[1:]:
             data = cipher.encrypt(iv, data, None)
-        filled = out[: len(data) + TAG_BYTES]
-        self.ciphers[0].encrypt_into(iv, data, None, filled)
+        filled = len(data) + TAG_BYTES
+        self.ciphers[0].encrypt_into(iv, data, None, out[:filled])
         return filled
 
     def open(self, number: int, last: bool, sealed: Buffer, out: memoryview) -> int:
@@ -127,13 +127,18 @@ def seal(
     frame_bytes = FRAME_BYTES if length is None else min(FRAME_BYTES, max(LEAST_FRAME, length + 1))
     header = HEADER.pack(MAGIC, frame_bytes, os.urandom(SALT_BYTES))
     frames = Frames.of(keys, header, belongs)
-    out, size = memoryview(bytearray(frame_bytes + frames.tags)), 0
-    write(target, memoryview(header))
+    out, size, filled = (
+        memoryview(bytearray(HEADER.size + frame_bytes + frames.tags)),
+        0,
+        HEADER.size,
+    )
+    out[:filled] = header  # goes out with the first frame
     for number, (data, last) in enumerate(pieces(source, frame_bytes)):
         for digest in digests:
             digest.update(data)
-        write(target, frames.seal(number, last, data, out))
-        size += len(data)
+        filled += frames.seal(number, last, data, out[filled:])
+        write(target, out[:filled])
+        size, filled = size + len(data), 0
     return size
 
 
