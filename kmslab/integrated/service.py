@@ -84,12 +84,16 @@ class IntegratedService(Generic[R]):
             raise AwsError(
                 self._words.unknown, f"kmslab does not answer {self.name}:{call.operation} yet."
             )
-        validate(self._model.operation_model(call.operation), call.parameters, self._words.invalid)
+        self._check_shape(call)
         request = Request(call, self._rooms)
         bare = call.without_bytes()
         for ask in operation.asks(request):
             self._rooms.authorizer.check(bare, ask)
         return request
+
+    def _check_shape(self, call: Call) -> None:
+        """Raises the error for a request of the wrong shape."""
+        validate(self._model.operation_model(call.operation), call.parameters, self._words.invalid)
 
     def _success(self, call: Call, output: dict[str, object]) -> str:
         return self._rooms.recorder.success(call, self._arns(call), output)

@@ -8,7 +8,6 @@ back and not kept. Here: CRC32, SHA-1, SHA-256 and SHA-512; not CRC64NVME, CRC32
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import zlib
@@ -117,7 +116,7 @@ class Checksums:
 def _decoded(text: str, algorithm: str, made: Digest) -> bytes:
     try:
         value = base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:
         value = b""
     if len(value) != len(made.digest()):
         raise errors.invalid_request(
@@ -129,7 +128,7 @@ def _decoded(text: str, algorithm: str, made: Digest) -> bytes:
 def _decoded_md5(text: str) -> bytes:
     try:
         value = base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:
         value = b""
     if len(value) != hashlib.md5(usedforsecurity=False).digest_size:
         raise errors.error("InvalidDigest")

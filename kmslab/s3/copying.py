@@ -34,6 +34,8 @@ _CHANGES = ("ServerSideEncryption", "SSECustomerAlgorithm", "StorageClass", "Buc
 def copy_object(request: Request) -> Output:
     """CopyObject."""
     bucket, key = names.bucket(request), request.get("Key")
+    if request.get("MetadataDirective", "COPY") not in ("COPY", "REPLACE"):
+        raise errors.invalid("Unknown metadata directive.")
     _check_change(request, bucket, key)
     wanted = encryption.wanted(request, bucket)
     headers, metadata = writing.described(request)

@@ -37,7 +37,7 @@ _CONTEXT = (
 def wanted(request: Request, bucket: Bucket) -> Wanted:
     """What a request that writes asks for, or else its bucket's default."""
     mode = request.get("ServerSideEncryption")
-    if _names_customer_key(request, "SSECustomer"):
+    if names_customer_key(request):
         if mode or request.get("SSEKMSKeyId"):
             raise errors.invalid(
                 "Server Side Encryption with Customer provided key is incompatible with the "
@@ -92,7 +92,7 @@ def key_to_read(request: Request, found: Object, prefix: str = "SSECustomer") ->
     One of another length is a wrong key here, as any other: AccessDenied, recorded from AWS.
     """
     is_customers = found.sealed.mode == SSE_C
-    if not _names_customer_key(request, prefix):
+    if not names_customer_key(request, prefix):
         if is_customers:
             raise errors.invalid_request(_NEEDS_KEY)
         return b""
@@ -121,8 +121,10 @@ def echo_context(context: Mapping[str, str]) -> Output:
     return {"SSEKMSEncryptionContext": base64.b64encode(text.encode()).decode()}
 
 
-def _names_customer_key(request: Request, prefix: str) -> bool:
-    return any(request.get(f"{prefix}{name}") for name in ("Algorithm", "Key", "KeyMD5"))
+def names_customer_key(request: Request, prefix: str = "SSECustomer") -> bool:
+    """Whether a request has anything of SSE-C in it."""
+    given = (request.get(f"{prefix}{name}") for name in ("Algorithm", "Key", "KeyMD5"))
+    return any(value is not None for value in given)
 
 
 def _check_blocked(request: Request, bucket: Bucket) -> None:

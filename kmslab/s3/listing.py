@@ -46,7 +46,7 @@ def list_object_versions(request: Request) -> Output:
     """ListObjectVersions: all versions of names on one page of names; markers apart."""
     bucket, encoded = names.bucket(request), _encoder(request)
     page, said = _page(request, request.get("KeyMarker", ""), with_deleted=True)
-    del said["Contents"]
+    said.pop("Contents", None)
     versions, markers = list[Output](), list[Output]()
     for latest in page.objects:
         for number, each in enumerate(
@@ -94,6 +94,8 @@ class _Page:
 
 def _page(request: Request, after: str, with_deleted: bool = False) -> tuple[_Page, Output]:
     bucket, prefix = names.bucket(request), request.get("Prefix", "")
+    if request.get("EncodingType", "url") != "url":
+        raise errors.invalid("Invalid Encoding Method specified in Request")
     size = min(request.get("MaxKeys", MOST), MOST)
     if size < 0:
         raise errors.invalid("Argument maxKeys must be an integer between 0 and 2147483647")

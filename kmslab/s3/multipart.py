@@ -189,7 +189,7 @@ def _forget(request: Request, upload: str) -> list[str]:
 
 def _customer_key(request: Request, protection: Protection) -> bytes:
     """With SSE-C each part brings the same key along."""
-    brought = any(request.get(f"SSECustomer{name}") for name in ("Algorithm", "Key", "KeyMD5"))
+    brought = encryption.names_customer_key(request)
     if brought != (protection.mode == SSE_C):
         raise errors.invalid_request(_NO_KEY)
     if not brought:

@@ -95,7 +95,7 @@ def _replaced(request: Request) -> Output:
 
 
 def _refuse_parts(request: Request) -> None:
-    if request.get("PartNumber"):
+    if request.get("PartNumber") is not None:
         raise errors.unanswered("PartNumber", request.get("PartNumber"))
 
 

@@ -127,12 +127,9 @@ def seal(
     frame_bytes = FRAME_BYTES if length is None else min(FRAME_BYTES, max(LEAST_FRAME, length + 1))
     header = HEADER.pack(MAGIC, frame_bytes, os.urandom(SALT_BYTES))
     frames = Frames.of(keys, header, belongs)
-    out, size, filled = (
-        memoryview(bytearray(HEADER.size + frame_bytes + frames.tags)),
-        0,
-        HEADER.size,
-    )
-    out[:filled] = header  # goes out with the first frame
+    out = memoryview(bytearray(HEADER.size + frame_bytes + frames.tags))
+    out[: HEADER.size] = header  # goes out with the first frame
+    size, filled = 0, HEADER.size
     for number, (data, last) in enumerate(pieces(source, frame_bytes)):
         for digest in digests:
             digest.update(data)

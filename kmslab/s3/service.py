@@ -1,17 +1,20 @@
 """The S3 service. How a request travels: `integrated/service.py`; what each does: `operations.py`.
 
 What S3 does that other services don't: a request is served in the Region of its bucket, whichever
-client it came by (boto3 follows AWS's redirect); and a refused HEAD request has no message.
+client it came by (boto3 follows AWS's redirect); a refused HEAD request has no message; and a wrong
+header is named in S3's own words, where it is used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
-from botocore.model import ServiceModel
+from botocore.model import ServiceModel, Shape
 
 from kmslab.aws.call import Answer, Call, Service
+from kmslab.aws.validation import validate
 from kmslab.errors import AwsError
 from kmslab.integrated.keys import ServiceKeys
 from kmslab.integrated.service import IntegratedService, Words
@@ -24,6 +27,15 @@ from kmslab.s3.operations import OPERATIONS
 from kmslab.s3.request import Rooms
 
 _WORDS = Words(errors.FAILURES, invalid="InvalidArgument", unknown="NotImplemented")
+
+
+_OWN_WORDS = ("Metadata", "ObjectEncryption")  # judged by the operations
+
+
+class _Document(NamedTuple):
+    """A part of a request that is judged by itself."""
+
+    input_shape: Shape
 
 
 class S3(IntegratedService[Rooms]):
@@ -40,6 +52,16 @@ class S3(IntegratedService[Rooms]):
             if call.operation.startswith("Head"):
                 errors.without_body(error)
             raise
+
+    def _check_shape(self, call: Call) -> None:
+        """Judges the documents in a request, not its headers; MalformedXML, which says no more."""
+        members = self._model.operation_model(call.operation).input_shape.members
+        for name, value in call.parameters.items():
+            if isinstance(value, dict) and name not in _OWN_WORDS:
+                try:
+                    validate(_Document(members[name]), value)
+                except AwsError:
+                    raise errors.error("MalformedXML") from None
 
     def _at_home(self, call: Call) -> Call:
         with self._words.failures.translated():
