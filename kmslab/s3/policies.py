@@ -4,6 +4,7 @@
     a principal that doesn't exist   MalformedPolicy   "Invalid principal in policy"
     another bucket's ARN             MalformedPolicy   "Policy has invalid resource"
     not an action of S3              MalformedPolicy   "Policy has invalid action"
+    no Resource                      MalformedPolicy   "Missing required field Resource"
     anything else wrong              MalformedPolicy   our words: which statement, and what
     public, while that is blocked    AccessDenied
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from kmslab.accounts import principals
 from kmslab.accounts.documents import named_principals
@@ -89,6 +91,9 @@ def _check(request: Request, bucket: Bucket, document: str) -> None:
 
 def _check_elements(bucket: Bucket, document: str) -> None:
     """A bucket policy speaks of S3's actions, and of its own bucket and what is in it."""
+    for statement in _statements(document):
+        if not statement.keys() & {"Resource", "NotResource"}:
+            raise errors.error("MalformedPolicy", "Missing required field Resource")
     for action in _texts(document, "Action", "NotAction"):
         if action != "*" and not action.lower().startswith("s3:"):
             raise errors.error("MalformedPolicy", "Policy has invalid action")
@@ -97,9 +102,13 @@ def _check_elements(bucket: Bucket, document: str) -> None:
             raise errors.error("MalformedPolicy", "Policy has invalid resource")
 
 
-def _texts(document: str, *elements: str) -> Iterator[str]:
+def _statements(document: str) -> list[dict[str, Any]]:
     statements = load(document)["Statement"]
-    for statement in statements if isinstance(statements, list) else [statements]:
+    return statements if isinstance(statements, list) else [statements]
+
+
+def _texts(document: str, *elements: str) -> Iterator[str]:
+    for statement in _statements(document):
         for element in elements:
             found = statement.get(element, [])
             yield from found if isinstance(found, list) else [found]

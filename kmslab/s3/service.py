@@ -29,7 +29,7 @@ from kmslab.s3.request import Rooms
 _WORDS = Words(errors.FAILURES, invalid="InvalidArgument", unknown="NotImplemented")
 
 
-_OWN_WORDS = ("Metadata", "ObjectEncryption")  # judged by the operations
+_OWN_WORDS = ("CreateBucketConfiguration", "Metadata", "ObjectEncryption")  # judged by operations
 
 
 class _Document(NamedTuple):
