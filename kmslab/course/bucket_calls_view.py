@@ -47,7 +47,7 @@ def page(counter: Counter) -> str:
 def line(counter: Counter) -> str:
     """What was done and what it cost, in one line of text."""
     said = [f"{each.bucket} {each.total}" for each in counter.counts]
-    return f"{counter.last or 'begin'}, {counter.caller}: " + ", ".join(said)
+    return f"{counter.last or 'begin'} ({counter.caller}) | calls of KMS: {', '.join(said)}"
 
 
 def _done(counter: Counter) -> str:
