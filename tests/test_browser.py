@@ -37,6 +37,10 @@ STEPPERS = {  # where it is made, the step that a later cell moved it to, and st
         "widgets.encryption_flow(",
         ("6 Read it again", "1 Ask for a data key", "3 Encrypt the file"),
     ),
+    "11_s3": (
+        "widgets.s3_way(",
+        ("7 S3 has the data key decrypted", "1 PUT", "3 Two forms of one key"),
+    ),
 }
 
 
@@ -274,6 +278,28 @@ def test_a_key_lives_and_dies_by_keyboard(lesson: Lesson) -> None:
         expect(life.view).to_contain_text(f"{name}: ")
     picture = life.view.locator("img")
     expect(picture).to_have_attribute("alt", re.compile("The key is now: deleted"))
+
+
+@of("11_s3")
+def test_calls_of_kms_are_counted_by_keyboard(lesson: Lesson) -> None:
+    calls = lesson.widget("widgets.BucketCalls(")
+    picture = calls.view.locator("img")
+    without, kept = "each-object, without a bucket key", "bucket-key, with a bucket key"
+    for name, generated, decrypted in (
+        ("Put 1", (12, 2), (30, 2)),
+        ("Put 10", (22, 2), (30, 2)),
+        ("Other caller", (22, 2), (30, 2)),
+        ("+5 min", (22, 2), (30, 2)),
+        ("Get 10", (22, 2), (40, 3)),
+    ):
+        calls.press(name)
+        said = [
+            f"{where}: {made} GenerateDataKey, {opened} Decrypt, the last"
+            for where, made, opened in zip((without, kept), generated, decrypted, strict=True)
+        ]
+        expect(picture).to_have_attribute("alt", re.compile(".*".join(said)))
+    expect(calls.view).to_contain_text("The caller is alice")
+    expect(picture).to_have_attribute("alt", re.compile(r"the context arn:aws:s3:::bucket-key\.$"))
 
 
 @of("16_audit_trail")
