@@ -34,7 +34,7 @@ from kmslab.errors import DamagedObject
 from kmslab.s3 import sealed
 from kmslab.s3.bucket_keys import BucketKeys, DataKey
 from kmslab.s3.protection import Wanted
-from kmslab.s3.sealed import HEADER, LEAST_FRAME, Belongs, Frames
+from kmslab.s3.sealed import FRAME_BYTES, HEADER, LEAST_FRAME, Belongs, Frames
 
 FRAME = LEAST_FRAME + 16  # a frame on the disk, of the small ones that `small` makes
 DAMAGED = "InternalError"
@@ -416,3 +416,43 @@ def test_no_two_files_share_a_key_even_with_one_bucket_key(
         s3.put_object(Bucket=records, Key="same", Body=bytes(1_000), **how("bucket key", key))
         bodies.add(lab.s3.at_rest(records, "same").ciphertext)
     assert len(bodies) == 3
+
+
+@pytest.mark.usefixtures("small")
+def test_a_file_cut_off_at_a_frame_is_noticed_even_if_the_records_say_so_too(
+    lab: Lab, s3: Any, records: str
+) -> None:
+    s3.put_object(Bucket=records, Key="shorter", Body=bytes(2 * LEAST_FRAME))
+    (path,) = paths(lab, records, "shorter")
+    path.write_bytes(path.read_bytes()[: HEADER.size + FRAME])
+    store, size = lab._rooms.store, LEAST_FRAME
+    store.write("UPDATE object SET size = ? WHERE name = 'shorter'", (size,))
+    store.write("UPDATE object_file SET size = ? WHERE name = ?", (size, path.name))
+    with refused(DAMAGED):
+        read(s3, records, "shorter")
+
+
+@pytest.mark.parametrize("length", [0, 1, LEAST_FRAME - 1, FRAME_BYTES + 1, 2**32 - 1])
+def test_an_absurd_length_of_a_frame_is_refused_before_memory_is_asked_for(
+    lab: Lab, s3: Any, records: str, length: int
+) -> None:
+    s3.put_object(Bucket=records, Key="absurd", Body=b"x")
+    (path,) = paths(lab, records, "absurd")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:8] + length.to_bytes(4) + whole[12:])
+    with refused(DAMAGED) as caught:
+        read(s3, records, "absurd")
+    assert "the header of the stored object was changed" in str(caught.value)
+
+
+def test_every_file_has_a_salt_and_every_layer_a_key_of_its_own(
+    lab: Lab, s3: Any, records: str
+) -> None:
+    salts = set()
+    for _ in range(3):
+        s3.put_object(Bucket=records, Key="salted", Body=b"x")
+        salts.add(lab.s3.at_rest(records, "salted").header[12:])
+    assert len(salts) == 3
+    header = HEADER.pack(sealed.MAGIC, LEAST_FRAME, bytes(32))
+    frames = Frames.of([bytes(32), bytes(32)], header, Belongs("bucket", "key", "file"))
+    assert len({cipher.encrypt(bytes(12), b"x", None) for cipher in frames.ciphers}) == 2
