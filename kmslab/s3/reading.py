@@ -60,7 +60,11 @@ def find(request: Request) -> tuple[Bucket, Object]:
 
 
 def find_in(request: Request, bucket: Bucket, key: str, version: str | None) -> Object:
-    """An object in a bucket: its newest version, or the one that is named."""
+    """An object in a bucket: its newest version, or the one that is named.
+
+    A text that can't be a version id is InvalidArgument in AWS; here any unknown one is
+    NoSuchVersion.
+    """
     found = records.find_object(request.rooms.store, bucket.name, key, version)
     if found is None:
         permissions.may_know(request, bucket)
