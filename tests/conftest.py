@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import objects
 import pytest
 
 from kmslab import Lab
@@ -36,6 +37,18 @@ def key(kms: Any) -> str:
 def other_key(kms: Any) -> str:
     """The id of another key that stays enabled."""
     return kms.create_key()["KeyMetadata"]["KeyId"]
+
+
+@pytest.fixture(scope="module")
+def s3(lab: Lab) -> Any:
+    """S3 of the module's lab."""
+    return lab.client("s3")
+
+
+@pytest.fixture(scope="module")
+def records(s3: Any) -> str:
+    """A bucket of the module."""
+    return objects.bucket(s3, "records")
 
 
 @pytest.fixture

@@ -42,18 +42,6 @@ KMS_CODES = ("InvalidCiphertext", "IncorrectKey", "Validation")
 
 
 @pytest.fixture
-def s3(lab: Lab) -> Any:
-    """S3 of the module's lab."""
-    return lab.client("s3")
-
-
-@pytest.fixture(scope="module")
-def records(lab: Lab) -> str:
-    """A bucket of the module."""
-    return bucket(lab.client("s3"), "records")
-
-
-@pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Objects in frames of 4 KiB, so that a small one has several."""
     monkeypatch.setattr(sealed, "FRAME_BYTES", LEAST_FRAME)

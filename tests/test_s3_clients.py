@@ -22,18 +22,6 @@ PARTS = TransferConfig(multipart_threshold=LEAST_PART, multipart_chunksize=LEAST
 PLAIN = os.urandom(64) * (11 * MIB // 64) + b"end"
 
 
-@pytest.fixture
-def s3(lab: Lab) -> Any:
-    """S3 of the module's lab."""
-    return lab.client("s3")
-
-
-@pytest.fixture(scope="module")
-def records(lab: Lab) -> str:
-    """A bucket of the module."""
-    return bucket(lab.client("s3"), "records")
-
-
 class Progress:
     """Adds up what a transfer reports, from any thread."""
 

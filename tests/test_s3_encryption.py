@@ -32,18 +32,6 @@ SEALED = ("ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled", "SSECustome
 
 
 @pytest.fixture
-def s3(lab: Lab) -> Any:
-    """S3 of the module's lab."""
-    return lab.client("s3")
-
-
-@pytest.fixture(scope="module")
-def records(lab: Lab) -> str:
-    """A bucket of the module."""
-    return bucket(lab.client("s3"), "records")
-
-
-@pytest.fixture
 def own(s3: Any, request: pytest.FixtureRequest) -> str:
     """A bucket of the test, new, as AWS makes them."""
     name = f"own-{abs(hash(request.node.name)) % 10**12}"

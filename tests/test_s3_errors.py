@@ -18,12 +18,6 @@ NO_BUCKET = "The specified bucket does not exist"
 
 
 @pytest.fixture
-def s3(lab: Lab) -> Any:
-    """S3 of the module's lab."""
-    return lab.client("s3")
-
-
-@pytest.fixture
 def records(s3: Any) -> str:
     """A bucket of the test."""
     return bucket(s3, f"records-{next(NUMBERS)}")

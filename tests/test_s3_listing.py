@@ -20,12 +20,6 @@ NAME = st.lists(LETTERS, min_size=1, max_size=6).map("".join)
 NAMES = st.sets(NAME, max_size=12)
 
 
-@pytest.fixture
-def s3(lab: Lab) -> Any:
-    """S3 of the module's lab."""
-    return lab.client("s3")
-
-
 @pytest.fixture(scope="module")
 def records(lab: Lab) -> str:
     """A bucket of the module, empty."""

@@ -32,18 +32,6 @@ PARTS = [b"a" * LEAST_PART, b"b" * (LEAST_PART + 1), b"c" * 10]
 
 
 @pytest.fixture
-def s3(lab: Lab) -> Any:
-    """S3 of the module's lab."""
-    return lab.client("s3")
-
-
-@pytest.fixture(scope="module")
-def records(lab: Lab) -> str:
-    """A bucket of the module."""
-    return bucket(lab.client("s3"), "records")
-
-
-@pytest.fixture
 def begun(s3: Any, records: str) -> dict[str, str]:
     """An upload that goes on."""
     made = s3.create_multipart_upload(Bucket=records, Key="a")

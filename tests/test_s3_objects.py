@@ -25,18 +25,6 @@ SIZES = (0, 1, LEAST_FRAME - 2, LEAST_FRAME - 1, LEAST_FRAME, LEAST_FRAME + 1,
          FRAME_BYTES - 1, FRAME_BYTES, FRAME_BYTES + 1, 2 * FRAME_BYTES)  # fmt: skip
 
 
-@pytest.fixture
-def s3(lab: Lab) -> Any:
-    """S3 of the module's lab."""
-    return lab.client("s3")
-
-
-@pytest.fixture(scope="module")
-def records(lab: Lab) -> str:
-    """A bucket of the module."""
-    return bucket(lab.client("s3"), "records")
-
-
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("size", SIZES)
 def test_an_object_of_any_size_comes_back(

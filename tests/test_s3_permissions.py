@@ -33,12 +33,6 @@ ALL_KMS = allow("kms:*")
 
 
 @pytest.fixture
-def s3(lab: Lab) -> Any:
-    """S3 of the module's lab."""
-    return lab.client("s3")
-
-
-@pytest.fixture
 def records(s3: Any) -> str:
     """A bucket of the test."""
     return bucket(s3, f"records-{next(NUMBERS)}")

@@ -15,12 +15,6 @@ NUMBERS = itertools.count()
 
 
 @pytest.fixture
-def s3(lab: Lab) -> Any:
-    """S3 of the module's lab."""
-    return lab.client("s3")
-
-
-@pytest.fixture
 def records(s3: Any) -> str:
     """A bucket of the test, with versions."""
     name = bucket(s3, f"records-{next(NUMBERS)}")
