@@ -115,6 +115,16 @@ def test_folders_appear_where_there_are_none(lab: Lab, records: str) -> None:
         assert [each["Prefix"] for each in page["CommonPrefixes"]] == ["b/"]
 
 
+@pytest.mark.parametrize("delimiter", ["\ud7ff", "\U0010ffff", "\uffff", "\x7f"])
+def test_a_delimiter_may_be_the_last_character_of_its_kind(
+    lab: Lab, records: str, delimiter: str
+) -> None:
+    names = {f"a{delimiter}1", f"a{delimiter}{delimiter}", f"a{delimiter}", "b", "a", "\ue000"}
+    with filled(lab, records, names) as s3:
+        page = s3.list_objects_v2(Bucket=records, Delimiter=delimiter)
+        assert shown(page) == entries(names, "", delimiter)
+
+
 def test_the_shape_of_a_page(s3: Any, records: str) -> None:
     page = s3.list_objects_v2(Bucket=records)
     assert (page["KeyCount"], page["MaxKeys"], page["IsTruncated"]) == (0, 1_000, False)
