@@ -12,11 +12,9 @@ from datetime import UTC, datetime
 from kmslab.aws import regions
 from kmslab.aws.call import Output
 from kmslab.errors import AwsError
-from kmslab.s3 import errors, multipart, names, records
+from kmslab.s3 import errors, names, records, uploads
 from kmslab.s3.records import Bucket
 from kmslab.s3.request import Request
-
-_ACLS = ("private", "bucket-owner-full-control")
 
 
 def create_bucket(request: Request) -> Output:
@@ -42,7 +40,7 @@ def delete_bucket(request: Request) -> Output:
     with store.transaction():
         if not records.is_empty(store, bucket.name):
             raise errors.error("BucketNotEmpty")
-        files = multipart.forget_all(store, bucket.name)
+        files = uploads.forget_all(store, bucket.name)
         records.remove_bucket(store, bucket.name)
     request.rooms.files.remove(files)
     return {}
@@ -93,14 +91,8 @@ def get_bucket_versioning(request: Request) -> Output:
     return {"Status": status} if status else {}
 
 
-def check_acl(request: Request) -> None:
-    """The owner of a bucket owns all in it, and ACLs are off: the default since April 2023."""
-    if _has_acl(request):
-        raise errors.error("AccessControlListNotSupported")
-
-
 def _check_ownership(request: Request) -> None:
-    if _has_acl(request):
+    if names.has_acl(request):
         raise errors.error("InvalidBucketAclWithObjectOwnership")
     for name, known in (
         ("ObjectOwnership", "BucketOwnerEnforced"),
@@ -108,11 +100,6 @@ def _check_ownership(request: Request) -> None:
     ):
         if request.get(name, known) != known:
             raise errors.unanswered(name, request.get(name))
-
-
-def _has_acl(request: Request) -> bool:
-    grants = any(name.startswith("Grant") for name in request.call.parameters)
-    return grants or request.get("ACL", "private") not in _ACLS
 
 
 def _region(request: Request) -> str:

@@ -19,7 +19,7 @@ from kmslab.s3.checksums import Checksums
 from kmslab.s3.holding import Range
 from kmslab.s3.records import Bucket, Object
 from kmslab.s3.request import Request
-from kmslab.s3.sealed import Reader
+from kmslab.s3.unsealing import Reader
 from kmslab.s3.writing import New
 
 _SELF = (

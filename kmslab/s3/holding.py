@@ -17,7 +17,8 @@ from kmslab.s3 import encryption, errors, keys, records
 from kmslab.s3.keys import Keys
 from kmslab.s3.records import Object, Stored
 from kmslab.s3.request import Request
-from kmslab.s3.sealed import Belongs, Reader, SealedFile
+from kmslab.s3.sealed import Belongs
+from kmslab.s3.unsealing import Reader, SealedFile
 
 _TRIES = 20
 _DAMAGED = "We encountered an internal error. Please try again. On the disk:"

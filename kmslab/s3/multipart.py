@@ -3,31 +3,27 @@
 CreateMultipartUpload gets one data key for the whole object (kms:GenerateDataKey). Each UploadPart
 has KMS open it again, and so does CompleteMultipartUpload (kms:Decrypt): S3 keeps no plaintext key
 in between. So whoever may only generate data keys can put small objects, and no large ones.
-An upload goes on until it is completed or aborted. Source: "Multipart upload API and permissions".
+An upload goes on until it is completed or aborted; to complete it once more is NoSuchUpload here,
+where AWS may answer as the first time. Source: "Multipart upload API and permissions".
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from typing import Any
 
 from kmslab.aws.call import Output
 from kmslab.errors import AwsError
-from kmslab.s3 import encryption, errors, keys, names, records, writing
+from kmslab.s3 import encryption, errors, keys, names, records, uploads, writing
 from kmslab.s3.checksums import Checksums
-from kmslab.s3.protection import SSE_C, SSE_S3, Protection
+from kmslab.s3.protection import SSE_C, Protection
 from kmslab.s3.records import Stored
 from kmslab.s3.request import Request
 from kmslab.s3.writing import New
-from kmslab.store import Store
 
 LEAST_PART = 5 << 20  # bytes, except of the last
 MOST_PARTS = 10_000
-_SELECT = "SELECT id, name, started, details FROM upload WHERE bucket = ?"
 _OTHER_KEY = "The provided encryption parameters did not match the ones used originally."
 _NO_KEY = (
     "The multipart upload initiate requested encryption. Subsequent part requests must include the "
@@ -35,30 +31,16 @@ _NO_KEY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """An upload that goes on."""
-
-    id: str
-    started: float
-    new: New
-
-
 def create(request: Request) -> Output:
     """CreateMultipartUpload."""
-    bucket, key, rooms = names.bucket(request), request.get("Key"), request.rooms
+    bucket, key = names.bucket(request), request.get("Key")
     wanted = encryption.wanted(request, bucket)
     headers, metadata = writing.described(request)
     Checksums.of(request)
     protection, _ = keys.make(request, bucket, key, wanted)
-    kept = {"protection": protection.written(), "headers": headers, "metadata": metadata}
-    with rooms.store.transaction():
-        names.bucket(request)
-        upload, now = rooms.settings.new_hex("upload", 64), float(int(rooms.settings.now_in_call()))
-        rooms.store.append(
-            "INSERT INTO upload VALUES (?, ?, ?, ?, ?)",
-            (upload, bucket.name, key, now, json.dumps(kept)),
-        )
+    with request.rooms.store.transaction():
+        names.bucket(request)  # it may be gone by now
+        upload = uploads.add(request, New(bucket, key, protection, headers, metadata))
     said = {"Bucket": bucket.name, "Key": key, "UploadId": upload}
     return said | encryption.echo(protection) | encryption.echo_context(wanted.context)
 
@@ -70,13 +52,13 @@ def upload_part(request: Request, body: Any = None) -> Output:
         raise errors.invalid(
             f"Part number must be an integer between 1 and {MOST_PARTS}, inclusive"
         )
-    upload, store = _find(request), request.rooms.store
+    upload, store = uploads.find(request), request.rooms.store
     checksums, new = Checksums.of(request), upload.new
     data_keys = keys.open_keys(request, new.protection, _customer_key(request, new.protection))
     body = request.get("Body", b"") if body is None else body
     with writing.sealing(request, new, data_keys, body, checksums, number) as stored:
         with store.transaction():
-            _find(request)  # it may be over by now
+            uploads.find(request)  # it may be over by now
             parts = records.files_of_upload(store, upload.id)
             old = [part.file for part in parts if part.part == number]
             records.forget_files(store, old)
@@ -87,11 +69,11 @@ def upload_part(request: Request, body: Any = None) -> Output:
 
 def complete(request: Request) -> Output:
     """CompleteMultipartUpload: the parts that are named become the object; others go."""
-    upload, store = _find(request), request.rooms.store
+    upload, store = uploads.find(request), request.rooms.store
     if upload.new.protection.mode != SSE_C:
         keys.open_keys(request, upload.new.protection)  # S3 reads the parts
     with store.transaction():
-        _find(request)
+        uploads.find(request)
         kept = records.files_of_upload(store, upload.id)
         chosen = _chosen(request, kept)
         records.forget_files(store, [part.file for part in kept])
@@ -108,83 +90,9 @@ def abort(request: Request) -> Output:
     """AbortMultipartUpload."""
     store = request.rooms.store
     with store.transaction():
-        files = _forget(request, _find(request).id)
+        files = uploads.forget(request, uploads.find(request).id)
     request.rooms.files.remove(files)
     return {}
-
-
-def list_parts(request: Request) -> Output:
-    """ListParts: all of them, on one page."""
-    upload = _find(request)
-    parts = [
-        {
-            "PartNumber": part.part,
-            "ETag": f'"{part.etag}"',
-            "Size": part.size,
-            "LastModified": datetime.fromtimestamp(upload.started, UTC),
-        }
-        for part in records.files_of_upload(request.rooms.store, upload.id)
-    ]
-    new = upload.new
-    said = {"Bucket": new.bucket.name, "Key": new.key, "UploadId": upload.id, "IsTruncated": False}
-    return said | ({"Parts": parts} if parts else {})
-
-
-def list_uploads(request: Request) -> Output:
-    """ListMultipartUploads: all of them, on one page."""
-    bucket, prefix = names.bucket(request), request.get("Prefix", "")
-    rows = request.rooms.store.rows(f"{_SELECT} ORDER BY name, started", (bucket.name,))
-    uploads = [
-        {"UploadId": upload, "Key": name, "Initiated": datetime.fromtimestamp(started, UTC)}
-        for upload, name, started, _ in rows
-        if name.startswith(prefix)
-    ]
-    said: Output = {"Bucket": bucket.name, "IsTruncated": False}
-    return said | ({"Uploads": uploads} if uploads else {})
-
-
-def asked(request: Request) -> Mapping[str, str]:
-    """What the request that created an upload said of encryption, as parameters."""
-    try:
-        kept = _find(request).new.protection
-    except AwsError:
-        return {}
-    if kept.mode == SSE_C:
-        return {"SSECustomerAlgorithm": SSE_S3}
-    named = {"SSEKMSKeyId": kept.key_arn} if kept.key_arn else {}
-    return {"ServerSideEncryption": kept.mode, **named}
-
-
-def forget_all(store: Store, bucket: str) -> list[str]:
-    """Takes all uploads of a bucket out of the records; inside a transaction. Their files."""
-    files = [
-        stored.file
-        for (upload, *_) in store.rows(_SELECT, (bucket,))
-        for stored in records.files_of_upload(store, upload)
-    ]
-    records.forget_files(store, files)
-    store.append("DELETE FROM upload WHERE bucket = ?", (bucket,))
-    return files
-
-
-def _find(request: Request) -> Upload:
-    bucket, key = names.bucket(request), request.get("Key")
-    row = request.rooms.store.row(
-        f"{_SELECT} AND name = ? AND id = ?", (bucket.name, key, request.get("UploadId"))
-    )
-    if row is None:
-        raise errors.error("NoSuchUpload")
-    details = json.loads(row[3])
-    details["protection"] = Protection.read(details["protection"])
-    return Upload(row[0], row[2], New(bucket, key, **details))
-
-
-def _forget(request: Request, upload: str) -> list[str]:
-    store = request.rooms.store
-    files = [stored.file for stored in records.files_of_upload(store, upload)]
-    records.forget_files(store, files)
-    store.append("DELETE FROM upload WHERE id = ?", (upload,))
-    return files
 
 
 def _customer_key(request: Request, protection: Protection) -> bytes:

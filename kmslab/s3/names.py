@@ -14,6 +14,7 @@ from kmslab.s3.records import Bucket
 from kmslab.s3.request import Request
 
 LONGEST_KEY = 1_024  # bytes of UTF-8
+_ACLS = ("private", "bucket-owner-full-control")
 _NAME = re.compile(r"(?!xn--|sthree-|amzn-s3-demo-)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}")
 _ENDINGS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
@@ -58,6 +59,18 @@ def check_key(key: str) -> None:
     """KeyTooLongError for more than 1,024 bytes."""
     if len(key.encode()) > LONGEST_KEY:
         raise errors.error("KeyTooLongError")
+
+
+def check_acl(request: Request) -> None:
+    """The owner of a bucket owns all in it, and ACLs are off: the default since April 2023."""
+    if has_acl(request):
+        raise errors.error("AccessControlListNotSupported")
+
+
+def has_acl(request: Request) -> bool:
+    """Whether a request asks for an ACL other than the owner's."""
+    grants = any(name.startswith("Grant") for name in request.call.parameters)
+    return grants or request.get("ACL", "private") not in _ACLS
 
 
 def _find(request: Request, name: str) -> Bucket:

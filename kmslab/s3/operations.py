@@ -15,6 +15,7 @@ from kmslab.s3 import (
     policies,
     reading,
     rewrapping,
+    uploads,
     writing,
 )
 from kmslab.s3.permissions import copying as to_copy
@@ -78,9 +79,9 @@ _DATA: Mapping[str, Operation] = {
     "UploadPartCopy": Operation(copying.upload_part_copy, to_copy),
     "CompleteMultipartUpload": Operation(multipart.complete, on_upload),
     "AbortMultipartUpload": Operation(multipart.abort, on_object("AbortMultipartUpload")),
-    "ListParts": Operation(multipart.list_parts, on_object("ListMultipartUploadParts")),
+    "ListParts": Operation(uploads.list_parts, on_object("ListMultipartUploadParts")),
     "ListMultipartUploads": Operation(
-        multipart.list_uploads, on_bucket("ListBucketMultipartUploads")
+        uploads.list_uploads, on_bucket("ListBucketMultipartUploads")
     ),
 }
 OPERATIONS: Mapping[str, Operation] = MappingProxyType(

@@ -15,7 +15,7 @@ from kmslab.access.ask import Ask, ResourcePolicy
 from kmslab.aws.call import Call
 from kmslab.iam.request import text
 from kmslab.iam.variables import Lookup, Values
-from kmslab.s3 import multipart, names
+from kmslab.s3 import names, uploads
 from kmslab.s3.public import is_public
 from kmslab.s3.records import Bucket
 from kmslab.s3.request import Request
@@ -85,7 +85,7 @@ def on_upload(request: Request) -> Iterable[Ask]:
     part again, else "deny uploads without SSE-KMS" would let no part through. (An inference: such
     policies are in use with multipart uploads, and AWS doesn't say how they come through.)
     """
-    found, more = names.bucket(request), multipart.asked(request)
+    found, more = names.bucket(request), uploads.asked(request)
     yield on(request.call, "s3:PutObject", found, f"{found.arn}/{request.get('Key')}", more)
 
 

@@ -4,6 +4,8 @@ The encrypted data key comes out of the object's metadata, KMS opens it with the
 and the bytes are decrypted as they are read. HeadObject needs no key: metadata is not encrypted.
 An object that was damaged on the disk ends in InternalError, or in `DamagedObject` if that shows
 only after the answer began; no byte of a damaged frame is given out.
+
+Here an archived storage class can be read at once, and the HTTP status of a range is 200.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@
 3 commit    the record that names the file, in one transaction; what it replaces goes after that
 
 A process that is killed before the commit leaves the old object as it was, after it the new one.
+Here a ContentLength that doesn't fit the body isn't noticed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, BinaryIO, cast
 
 from kmslab.aws.call import Output
 from kmslab.errors import AwsError
-from kmslab.s3 import buckets, encryption, errors, keys, names, records, sealed
+from kmslab.s3 import encryption, errors, keys, names, records, sealed
 from kmslab.s3.checksums import Checksums
 from kmslab.s3.keys import Keys
 from kmslab.s3.protection import SSE_S3, Protection
@@ -74,7 +75,7 @@ def put_object(request: Request) -> Output:
 
 def described(request: Request) -> tuple[dict[str, str], dict[str, str]]:
     """The headers and the user metadata that are kept with an object."""
-    buckets.check_acl(request)
+    names.check_acl(request)
     for name in _UNANSWERED & request.call.parameters.keys():
         raise errors.unanswered(name, request.get(name))
     if request.get("StorageClass", "STANDARD") not in _CLASSES:
