@@ -85,9 +85,9 @@ class Device:
         """A session of the security officer, who alone may mark a key as trusted."""
         return self._on().open(rw=True, so_pin=self._pins.officer, attribute_mapper=mapper())
 
-    def user(self) -> pkcs11.Session:
-        """A session of the crypto user, who makes and uses keys."""
-        return self._on().open(user_pin=self._pins.user, attribute_mapper=mapper())
+    def user(self, *, writing: bool = False) -> pkcs11.Session:
+        """A session of the crypto user, who makes and uses keys; `writing`: keys that stay, too."""
+        return self._on().open(rw=writing, user_pin=self._pins.user, attribute_mapper=mapper())
 
     def switch_off(self) -> None:
         """Unloads the module: what was in the HSM's memory is gone, its token folder stays."""
