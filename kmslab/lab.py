@@ -37,6 +37,7 @@ from kmslab.temporary import TemporaryFolder
 
 if TYPE_CHECKING:
     from kmslab.hsm.fleet import Fleet
+    from kmslab.xks.proxy import XksProxy
 
 
 class Lab(People, Answers):
@@ -81,12 +82,24 @@ class Lab(People, Answers):
         clients.serve({name: remembering(one, history) for name, one in self._services.items()})
         super().__init__(stage, self._settings.account)
         self.clock = Clock(self._settings)
+        self._proxies: list[XksProxy] = []
         atexit.register(self.close)
 
     @property
     def hsms(self) -> Fleet:
         """The HSMs that hold the lab's keys."""
         return self._rooms.fleet
+
+    def xks_proxy(self, host: str = "xks.example.com") -> XksProxy:
+        """An external key store proxy of this name, running until its `close`, or the lab's.
+
+        Its keys are in an HSM of its own, outside of AWS. Lesson 14 is about it.
+        """
+        from kmslab.xks.starting import start
+
+        proxy = start(self.path / "xks", self._rooms.store, host)
+        self._proxies.append(proxy)
+        return proxy
 
     def first_use(self, service: str, region: str = regions.DEFAULT) -> str:
         """What happens in your account when a service first encrypts something of yours.
@@ -107,6 +120,9 @@ class Lab(People, Answers):
     def close(self) -> None:
         """Switches the HSMs off; a temporary lab is gone then. Done when the process ends."""
         atexit.unregister(self.close)
+        for proxy in self._proxies:
+            proxy.close()
+        self._rooms.connections.close()
         self._rooms.fleet.switch_off()
         self._rooms.store.close()
         self._remove()

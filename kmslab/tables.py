@@ -27,6 +27,8 @@
     secret_value  a version's ciphertext, encrypted data key  one row a version and key
     parameter  a parameter; of a SecureString the ciphertext  one row a version of a parameter
     volume     an EBS volume and its encrypted data key     one row a volume
+    key_store  a custom key store of KMS, its secrets sealed  one row a key store
+    xks_host   where the lab's XKS proxies listen           one row a running proxy
 
 Key material is in them only as exported key tokens, which nothing but an HSM of the lab opens.
 """
@@ -207,5 +209,20 @@ MIGRATIONS = (
         data_key BLOB, details TEXT NOT NULL, attachment TEXT
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX volume_of_account ON volume (account, region)
+    """,
+    """
+    CREATE TABLE key_store (
+        account TEXT NOT NULL, region TEXT NOT NULL, store_id TEXT NOT NULL, name TEXT NOT NULL,
+        kind TEXT NOT NULL, created REAL NOT NULL, state TEXT NOT NULL, error TEXT NOT NULL,
+        details TEXT NOT NULL, token BLOB NOT NULL, secret BLOB NOT NULL, next_secret BLOB,
+        PRIMARY KEY (account, region, store_id)
+    ) STRICT, WITHOUT ROWID;
+    ALTER TABLE kms_key ADD COLUMN store TEXT NOT NULL DEFAULT '';
+    ALTER TABLE kms_key ADD COLUMN external TEXT NOT NULL DEFAULT '';
+    ALTER TABLE kms_key ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX key_in_store ON kms_key (account, region, store) WHERE store <> '';
+    CREATE TABLE xks_host (
+        host TEXT PRIMARY KEY, port INTEGER NOT NULL, certificate TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID
     """,
 )
