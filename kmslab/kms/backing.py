@@ -8,6 +8,7 @@ EXTERNAL_KEY_STORE  an HSM of the fleet first, then the XKS proxy of the key sto
 
 from __future__ import annotations
 
+from kmslab.errors import HsmRefused
 from kmslab.kms import material
 from kmslab.kms.key import Key
 from kmslab.kms.request import Request
@@ -22,8 +23,14 @@ def encrypt(request: Request, key: Key, plaintext: bytes, aad: bytes) -> bytes:
     return rooms.fleet.encrypt(material.current(rooms, key), plaintext, aad)
 
 
-def decrypt(request: Request, key: Key, token: bytes, sealed: bytes, aad: bytes) -> bytes:
-    """What `encrypt` sealed; `HsmRefused` or the `AwsError` of its key store where it isn't."""
+def decrypt(request: Request, key: Key, material_id: str, sealed: bytes, aad: bytes) -> bytes:
+    """What `encrypt` sealed with this material of the key.
+
+    `HsmRefused`, or the `AwsError` of the key store, for anything else.
+    """
     if key.store_id:
-        return stored.decrypt(request, key, token, sealed, aad)
+        return stored.decrypt(request, key, material_id, sealed, aad)
+    token = material.token(request.rooms, key, material_id)
+    if token is None:
+        raise HsmRefused("the key has no such material")
     return request.rooms.fleet.decrypt(token, sealed, aad)

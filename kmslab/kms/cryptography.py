@@ -83,12 +83,9 @@ def seal(request: Request, key: Key, plaintext: bytes, context: Context) -> byte
 
 def unseal(request: Request, key: Key, blob: Ciphertext, context: Context) -> bytes:
     """What is in a symmetric ciphertext blob, or InvalidCiphertextException."""
-    token = material.token(request.rooms, key, blob.material_id)
-    if token is None:
-        raise AwsError("InvalidCiphertextException")
     aad = additional_data(blob.key_id, blob.material_id, context)
     try:
-        return backing.decrypt(request, key, token, blob.sealed, aad)
+        return backing.decrypt(request, key, blob.material_id, blob.sealed, aad)
     except HsmRefused:
         raise AwsError("InvalidCiphertextException") from None
 

@@ -91,7 +91,7 @@ def encrypt(request: Request, key: Key, plaintext: bytes, aad: bytes) -> bytes:
     return bytes([len(more)]) + more + bytes([len(iv)]) + iv + tag + sealed
 
 
-def decrypt(request: Request, key: Key, token: bytes, sealed: bytes, aad: bytes) -> bytes:
+def decrypt(request: Request, key: Key, sealed: bytes, aad: bytes) -> bytes:
     """The plaintext, after both decryptions; KMSInvalidStateException for all that goes wrong."""
     more, rest = _first(sealed)
     iv, rest = _first(rest)
@@ -110,7 +110,7 @@ def decrypt(request: Request, key: Key, token: bytes, sealed: bytes, aad: bytes)
     except ProxyError:
         raise ProxyTrouble("unclear").using() from None
     try:
-        return request.rooms.fleet.decrypt(token, inner, aad)
+        return request.rooms.fleet.decrypt(material.current(request.rooms, key), inner, aad)
     except HsmRefused:
         raise ProxyTrouble("wrong inside").using() from None
 

@@ -72,10 +72,9 @@ def furnish(request: Request, key: Key) -> None:
     key knows; its label says which one it was for.
     """
     rooms = request.rooms
+    token = None  # nothing of it is here
     if key.origin == EXTERNAL:  # KMS's own half of the double encryption
         token = material.make(rooms, SPECS[SYMMETRIC].usages[ENCRYPT].kind).token
-    else:
-        token = b""  # nothing of it is here
     material.add(rooms, key, Material(key.material_id, 1, token, None, material.CURRENT))
     if key.origin == CLOUDHSM:
         clusters.make_key(rooms, finding.named(request), key.arn)
@@ -88,10 +87,12 @@ def encrypt(request: Request, key: Key, plaintext: bytes, aad: bytes) -> bytes:
     return clusters.encrypt(request.rooms, key, plaintext, aad)
 
 
-def decrypt(request: Request, key: Key, token: bytes, sealed: bytes, aad: bytes) -> bytes:
+def decrypt(request: Request, key: Key, material_id: str, sealed: bytes, aad: bytes) -> bytes:
     """The plaintext of what `encrypt` made."""
+    if material_id != key.material_id:  # such a key has one material for ever
+        raise AwsError("InvalidCiphertextException")
     if key.origin == EXTERNAL:
-        return external.decrypt(request, key, token, sealed, aad)
+        return external.decrypt(request, key, sealed, aad)
     return clusters.decrypt(request.rooms, key, sealed, aad)
 
 

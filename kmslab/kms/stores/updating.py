@@ -8,6 +8,7 @@ any other            nothing
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from kmslab.aws.call import Output
@@ -67,8 +68,6 @@ def _details(request: Request, store: KeyStore, values: dict[str, Any]) -> dict[
 
 def _changed(store: KeyStore, details: dict[str, Any], values: dict[str, Any]) -> KeyStore:
     """The store as it would be."""
-    from dataclasses import replace
-
     return replace(store, details=details, secret=values.get("secret", store.secret))
 
 
