@@ -19,6 +19,7 @@ from kmslab.aws import regions
 from kmslab.aws.call import Call, Service
 from kmslab.aws.session import Clients
 from kmslab.clock import Clock
+from kmslab.cloudhsm.late import Clusters
 from kmslab.cloudtrail.recorder import Recorder
 from kmslab.cloudtrail.service import CloudTrail
 from kmslab.cloudtrail.trail import Trail
@@ -36,6 +37,7 @@ from kmslab.store import Store
 from kmslab.temporary import TemporaryFolder
 
 if TYPE_CHECKING:
+    from kmslab.cloudhsm.admin import CloudHsmCli
     from kmslab.hsm.fleet import Fleet
     from kmslab.xks.proxy import XksProxy
 
@@ -68,6 +70,8 @@ class Lab(People, Answers):
         clients = Clients()
         stage = _stage(self._rooms, clients)
         kms = Kms(self._rooms, clients.model("kms"))
+        self._clusters = Clusters(self.path / "cloudhsm", self._rooms, kms, clients.model)
+        self._rooms.connections.clusters = self._clusters  # type: ignore[assignment]  # as Access
         files = Files(self.path / "s3", self._rooms.store)
         self.s3 = Disk(self._rooms.store, files)
         self._services: dict[str, Service] = {
@@ -76,6 +80,7 @@ class Lab(People, Answers):
             "iam": stage.iam,
             "sts": stage.sts,
             "cloudtrail": _cloudtrail(self._rooms, clients),
+            "cloudhsmv2": self._clusters,
             **services(self._rooms, kms, clients.model),
         }
         history = self._rooms.authorizer.history
@@ -101,6 +106,10 @@ class Lab(People, Answers):
         self._proxies.append(proxy)
         return proxy
 
+    def cloudhsm(self, cluster_id: str) -> CloudHsmCli:
+        """A client of a CloudHSM cluster: its users, sessions and HSMs. Lesson 13 is about it."""
+        return self._clusters.cli(cluster_id)
+
     def first_use(self, service: str, region: str = regions.DEFAULT) -> str:
         """What happens in your account when a service first encrypts something of yours.
 
@@ -123,6 +132,7 @@ class Lab(People, Answers):
         for proxy in self._proxies:
             proxy.close()
         self._rooms.connections.close()
+        self._clusters.close()
         self._rooms.fleet.switch_off()
         self._rooms.store.close()
         self._remove()

@@ -27,6 +27,12 @@
     secret_value  a version's ciphertext, encrypted data key  one row a version and key
     parameter  a parameter; of a SecureString the ciphertext  one row a version of a parameter
     volume     an EBS volume and its encrypted data key     one row a volume
+    cloudhsm_cluster  a CloudHSM cluster, its certificates  one row a cluster
+    cloudhsm_hsm  an HSM of a cluster                       one row an HSM
+    cloudhsm_backup  a backup of a cluster                  one row a backup
+    cloudhsm_user  a user inside, with a hash of a password  one row a user and role
+    cloudhsm_key  a token key inside: owner, attributes     one row a key, without its material
+    cloudhsm_token  a quorum token that waits for approval  one row a token
     key_store  a custom key store of KMS, its secrets sealed  one row a key store
     xks_host   where the lab's XKS proxies listen           one row a running proxy
 
@@ -224,5 +230,31 @@ MIGRATIONS = (
     CREATE TABLE xks_host (
         host TEXT PRIMARY KEY, port INTEGER NOT NULL, certificate TEXT NOT NULL
     ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE cloudhsm_cluster (
+        id TEXT PRIMARY KEY, account TEXT NOT NULL, region TEXT NOT NULL, created REAL NOT NULL,
+        details TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE cloudhsm_hsm (
+        id TEXT PRIMARY KEY, cluster TEXT NOT NULL, created REAL NOT NULL, details TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX hsm_of_cluster ON cloudhsm_hsm (cluster);
+    CREATE TABLE cloudhsm_backup (
+        id TEXT PRIMARY KEY, account TEXT NOT NULL, region TEXT NOT NULL, created REAL NOT NULL,
+        details TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE cloudhsm_user (
+        cluster TEXT NOT NULL, role TEXT NOT NULL, name TEXT NOT NULL, details TEXT NOT NULL,
+        PRIMARY KEY (cluster, role, name)
+    ) STRICT;
+    CREATE TABLE cloudhsm_key (
+        cluster TEXT NOT NULL, handle TEXT NOT NULL, details TEXT NOT NULL,
+        PRIMARY KEY (cluster, handle)
+    ) STRICT;
+    CREATE TABLE cloudhsm_token (
+        cluster TEXT NOT NULL, token TEXT NOT NULL, details TEXT NOT NULL,
+        PRIMARY KEY (cluster, token)
+    ) STRICT
     """,
 )

@@ -16,6 +16,17 @@ of `cloudhsm/errors.py`; nothing here raises an `AwsError`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pkcs11 import KeyType
+
+from kmslab.cloudhsm import certificates, entering, filling, records, timing, users
+from kmslab.cloudhsm.errors import KeyNotFound
+from kmslab.cloudhsm.key import Key
+from kmslab.cloudhsm.session import Session
+
+if TYPE_CHECKING:
+    from kmslab.cloudhsm.estate import Estate
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +59,31 @@ class Access:
     """The clusters of a lab, for other services. Has no rights of its own to check: IAM's yes to
     the caller of KMS comes before, the cluster's own users after."""
 
+    def __init__(self, estate: Estate) -> None:
+        self._estate = estate
+
     def find(self, cluster_id: str) -> ClusterView:
         """A cluster of any account and Region; `ClusterNotFound` for one that is not there."""
-        raise NotImplementedError
+        estate = self._estate
+        cluster = filling.settle(estate, cluster_id)
+        serving = {unit.id for unit in estate.units(cluster_id)}
+        hsms = records.hsms(estate.store, cluster_id)
+        return ClusterView(
+            cluster_id=cluster.id,
+            account=cluster.account,
+            region=cluster.region,
+            state=timing.cluster_state(cluster, estate.settings.now()),
+            hsm_type=cluster.hsm_type,
+            mode=cluster.mode,
+            network_type=cluster.network,
+            trust_anchor=cluster.trust_anchor,
+            fingerprint=certificates.fingerprint(cluster.certificate)
+            if cluster.certificate
+            else "",
+            history=cluster.history,
+            zones=tuple(sorted(cluster.subnets)),
+            hsms=tuple(ActiveHsm(each.id, each.zone) for each in hsms if each.id in serving),
+        )
 
     def login(
         self, cluster_id: str, user: str, password: str, *, owner: str = "kms"
@@ -64,55 +97,74 @@ class Access:
         Raises ClusterNotFound, ClusterNotActive, NoActiveHsm, UserNotFound, UserLoggedIn,
         UserLockedOut, InvalidCredentials; of several in this order.
         """
-        raise NotImplementedError
+        entry = entering.enter(self._estate, cluster_id, users.CRYPTO_USER, user, password, owner)
+        return KeyStoreSession(entry)
 
 
 class KeyStoreSession:
     """A crypto user who is logged in. `NotLoggedIn` from every method after `logout`, and when
     another session changed the user's password since."""
 
-    cluster_id: str
-    user: str
+    def __init__(self, entry: entering.Entry) -> None:
+        self.cluster_id = entry.cluster_id
+        self.user = entry.name
+        self._entry = entry
+        self._making = Session(entry)
+        self._using = Session(entry, check_availability=False)
 
     def change_password(self, password: str) -> None:
         """Sets the user's own password, of 7 to 32 characters, else `BadRequest`. This session
         stays logged in, others of the user end."""
-        raise NotImplementedError
+        self._using.change_password(password)
 
     def generate_key(self, label: str) -> str:
         """A new AES-256 key on all HSMs, that can't be exported; returns its handle, a text.
 
         `KeyNotAvailable` with fewer than two HSMs that serve, `NoActiveHsm` with none.
         """
-        raise NotImplementedError
+        key = self._making.generate_key(KeyType.AES, 256, label=label, extractable=False)
+        return key.handle
 
     def find_keys(self, label: str) -> tuple[str, ...]:
         """The handles of the user's keys with a label, oldest first."""
-        raise NotImplementedError
+        return tuple(key.handle for key in self._using.get_keys(label=label))
 
     def exists(self, handle: str) -> bool:
         """Whether the key is there; `NoActiveHsm` where nobody can say."""
-        raise NotImplementedError
+        try:
+            key = self._key(handle)
+        except KeyNotFound:
+            return False
+        return bool(key.hsms)
 
     def encrypt(self, handle: str, plaintext: bytes, aad: bytes) -> bytes:
         """AES-256-GCM: 12 bytes of IV that the HSM made, the ciphertext, 16 bytes of tag.
 
         `KeyNotFound`, `NoActiveHsm`. One HSM is enough.
         """
-        raise NotImplementedError
+        return self._key(handle).encrypt(plaintext, aad=aad)
 
     def decrypt(self, handle: str, sealed: bytes, aad: bytes) -> bytes:
         """Opens what `encrypt` made; `CryptoRefused` for anything else. One HSM is enough."""
-        raise NotImplementedError
+        return self._key(handle).decrypt(sealed, aad=aad)
 
     def random(self, length: int) -> bytes:
         """Random bytes made by an HSM of the cluster (KMS's GenerateRandom of a key store)."""
-        raise NotImplementedError
+        return self._using.generate_random(length * 8)
 
     def destroy(self, handle: str) -> None:
         """Destroys the key on all HSMs that serve; `KeyNotFound`. Backups keep their copies."""
-        raise NotImplementedError
+        self._key(handle).destroy()
 
     def logout(self) -> None:
         """Ends the session; again is no error."""
-        raise NotImplementedError
+        self._using.close()
+
+    def _key(self, handle: str) -> Key:
+        """`NoActiveHsm` before `KeyNotFound`: without an HSM, nobody knows of any key."""
+        self._entry.user()
+        entering.usable(self._entry.estate, self.cluster_id)
+        return self._using.get_key(handle=handle)
+
+    def __repr__(self) -> str:
+        return f"<KeyStoreSession of {self.user} on {self.cluster_id}>"
