@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import atexit
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,7 @@ from kmslab.temporary import TemporaryFolder
 if TYPE_CHECKING:
     from kmslab.cloudhsm.admin import CloudHsmCli
     from kmslab.hsm.fleet import Fleet
+    from kmslab.hsm.guided.own import Hsm
     from kmslab.xks.proxy import XksProxy
 
 
@@ -95,6 +96,13 @@ class Lab(People, Answers):
         """The HSMs that hold the lab's keys."""
         return self._rooms.fleet
 
+    @cached_property
+    def hsm(self) -> Hsm:
+        """An HSM of your own, made at first use: none of the fleet's. Lesson 12 is about it."""
+        from kmslab.hsm.guided.own import Hsm
+
+        return Hsm(self.path / "own-hsm")
+
     def xks_proxy(self, host: str = "xks.example.com") -> XksProxy:
         """An external key store proxy of this name, running until its `close`, or the lab's.
 
@@ -134,6 +142,8 @@ class Lab(People, Answers):
         self._rooms.connections.close()
         self._clusters.close()
         self._rooms.fleet.switch_off()
+        if "hsm" in vars(self):
+            self.hsm.switch_off()
         self._rooms.store.close()
         self._remove()
 

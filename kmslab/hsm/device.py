@@ -63,6 +63,10 @@ class Pins:
         except (TypeError, ValueError):
             raise HsmRefused(f"{path}: does not hold the PINs of an HSM") from None
 
+    def write(self, path: Path) -> None:
+        """Writes the PINs for their owner's eyes only."""
+        _write_private(path, json.dumps(asdict(self)))
+
 
 class Device:
     """One HSM that is switched on. `lock` is held around every call into its module."""
@@ -97,6 +101,11 @@ class Device:
                 pkcs11.unload(self._module_path)
 
     @property
+    def token(self) -> pkcs11.Token:
+        """python-pkcs11's token."""
+        return self._on()
+
+    @property
     def is_on(self) -> bool:
         """False once it was switched off."""
         return self._token is not None
@@ -119,7 +128,7 @@ def provision(folder: Path) -> None:
     (folder / "tokens").mkdir(parents=True, mode=0o700)
     folder.chmod(0o700)
     pins = Pins(officer=secrets.token_hex(16), user=secrets.token_hex(16))
-    _write_private(folder / "pins.json", json.dumps(asdict(pins)))
+    pins.write(folder / "pins.json")
     path, module = _load(folder)
     try:
         slot = module.get_slots()[0].slot_id
