@@ -27,6 +27,7 @@ from kmslab.errors import StoreError
 from kmslab.explain.answers import Answers
 from kmslab.integrated.services import services
 from kmslab.kms.request import Rooms
+from kmslab.kms.rewrapping import Tokens
 from kmslab.kms.service import Kms
 from kmslab.kms.service_keys import SERVICES, first_use
 from kmslab.s3.at_rest import Disk
@@ -184,6 +185,7 @@ def _rooms(folder: Path, seed: int | None) -> Rooms:
         settings = Settings(store, seed)
         fleet = Fleet.open(folder / "hsms", made=settings.has_fleet)
         settings.note_fleet()
+        fleet.attend(Tokens(store))
         accounts = Accounts(store, settings)
         founding.found(accounts, settings.account, "kmslab")
         authorizer = Authorizer(accounts)

@@ -21,6 +21,7 @@ import os
 import secrets
 import shutil
 import threading
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -65,7 +66,7 @@ class Pins:
 
     def write(self, path: Path) -> None:
         """Writes the PINs for their owner's eyes only."""
-        _write_private(path, json.dumps(asdict(self)))
+        write_private(path, json.dumps(asdict(self)))
 
 
 class Device:
@@ -98,7 +99,15 @@ class Device:
         with self.lock:
             if self._token is not None:
                 self._token = None
-                pkcs11.unload(self._module_path)
+                with suppress(PKCS11Error):  # its module was finalised behind our back
+                    pkcs11.unload(self._module_path)
+
+    def is_from(self, folder: Path) -> bool:
+        """Whether the HSM in `folder` is still this one; False where another took its place."""
+        try:
+            return Pins.read(folder / "pins.json") == self._pins
+        except (OSError, HsmRefused):
+            return False
 
     @property
     def token(self) -> pkcs11.Token:
@@ -149,7 +158,9 @@ def _load(folder: Path) -> tuple[str, _Module]:
     source = find_module()
     if source is None:
         raise HsmModuleMissing(missing())
-    _write_private(
+    if not (folder / "tokens").is_dir():
+        raise HsmRefused(f"{folder}: its token folder is gone")
+    write_private(
         folder / "softhsm2.conf", _CONFIGURATION.format(tokens=(folder / "tokens").resolve())
     )
     copy = folder / f"module-{secrets.token_hex(8)}.so"
@@ -178,9 +189,12 @@ def _initialise(module: str, configuration: Path) -> _Module:
                 os.environ["SOFTHSM2_CONF"] = before
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
     """Writes a file whole: another process that opens the lab now reads the old one or the new."""
     draft = path.with_name(f"{path.name}-{secrets.token_hex(8)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-    draft.replace(path)
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(text)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)  # a full disk
