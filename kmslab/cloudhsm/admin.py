@@ -174,9 +174,9 @@ class CloudHsmCli:
         `token` is a registration token that the admin signed with the private key.
         """
         entry, store = self._admin(), self._estate.store
-        key = quorum.registered(entry, public_key, token)
-        text = key if isinstance(key, str) else bytes(key).decode()
+        text, used = quorum.registered(entry, public_key, token)
         with store.transaction():
+            quorum.use_up(entry, used)
             users.put(store, self.cluster_id, replace(entry.user(), public_key=text))
         return {"username": entry.name, "role": entry.role}
 
@@ -232,6 +232,7 @@ class CloudHsmCli:
     def _switch(self, hsm_id: str, *, off: bool) -> None:
         with self._estate.alone(), self._estate.store.transaction():
             records.put(self._estate.store, replace(self._hsm(hsm_id), off=off))
+            self._estate.discard(hsm_id)
 
     def _hsm(self, hsm_id: str) -> Hsm:
         for each in records.hsms(self._estate.store, self.cluster_id):

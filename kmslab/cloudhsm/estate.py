@@ -133,6 +133,7 @@ class Estate:
 
     def units(self, cluster_id: str) -> list[Unit]:
         """The HSMs of a cluster that have its users and keys, switched on."""
+        self._drop_lost(cluster_id)
         units = (self.unit(each) for each in self.active(cluster_id) if each.filled)
         return [unit for unit in units if unit is not None]
 
@@ -154,6 +155,13 @@ class Estate:
                     raise
         gone = f"{only} doesn't serve any more" if only else f"no HSM of {cluster_id} serves"
         raise NoActiveHsm(gone)
+
+    def _drop_lost(self, cluster_id: str) -> None:
+        """Switches off what was switched on here, and has been deleted or taken off since."""
+        there = {each.id for each in records.hsms(self.store, cluster_id) if self.works(each)}
+        for hsm_id, unit in list(self._units.items()):
+            if unit.cluster_id == cluster_id and hsm_id not in there:
+                self.discard(hsm_id)
 
     def discard(self, hsm_id: str) -> None:
         """Switches an HSM off in this process."""

@@ -99,8 +99,9 @@ def use_up(entry: Entry, token: str) -> None:
     _drop(entry, token)
 
 
-def registered(entry: Entry, public_key: str, approval: Token) -> str:
-    """A public key (PEM) that its owner has shown to have the private key of."""
+def registered(entry: Entry, public_key: str, approval: Token) -> tuple[str, str]:
+    """A public key (PEM) that its owner has shown to have the private key of, and the token that
+    is used up with it."""
     key = _key(public_key)
     known = _tokens(entry).get(_digest(approval).hex())
     if known is None or (known["user"], known["service"]) != (entry.name, REGISTRATION):
@@ -108,7 +109,8 @@ def registered(entry: Entry, public_key: str, approval: Token) -> str:
     signature = _signed(approval).get(entry.name, b"")
     if not _verifies(key, signature, _digest(approval)):
         raise BadRequest("the token is not signed with the private key of this public key")
-    return public_key
+    text = public_key if isinstance(public_key, str) else bytes(public_key).decode()
+    return text, _digest(approval).hex()
 
 
 def checked_value(entry: Entry, service: str, value: int) -> int:

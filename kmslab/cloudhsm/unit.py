@@ -28,7 +28,7 @@ class Unit:
     """An HSM at work. Its lock is held around every call."""
 
     def __init__(self, folder: Path, history: str) -> None:
-        self.id = folder.name
+        self.id, self.cluster_id = folder.name, folder.parent.name
         self._folder = folder
         self.device = Device(folder)
         self.lock = self.device.lock
