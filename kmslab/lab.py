@@ -73,7 +73,7 @@ class Lab(People, Answers):
         stage = _stage(self._rooms, clients)
         kms = Kms(self._rooms, clients.model("kms"))
         self._clusters = Clusters(self.path / "cloudhsm", self._rooms, kms, clients.model)
-        self._rooms.connections.clusters = self._clusters  # type: ignore[assignment]  # as Access
+        self._rooms.connections.clusters = self._clusters
         files = Files(self.path / "s3", self._rooms.store)
         self.s3 = Disk(self._rooms.store, files)
         self._services: dict[str, Service] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,10 @@ class Clusters:
     def login(self, cluster_id: str, user: str, password: str, **more: Any) -> KeyStoreSession:
         """`Access.login`."""
         return self.access.login(cluster_id, user, password, **more)
+
+    def alone(self) -> AbstractContextManager[None]:
+        """`Estate.alone`, for who will ask a cluster inside a transaction."""
+        return self._estate.alone()
 
     @cached_property
     def access(self) -> Access:

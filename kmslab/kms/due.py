@@ -11,7 +11,7 @@ from kmslab.kms import agenda, deletion, importing, records, replicas, rotation
 from kmslab.kms.agenda import Due
 from kmslab.kms.key import Key
 from kmslab.kms.request import Rooms
-from kmslab.kms.stores import connecting
+from kmslab.kms.stores import connecting, locking
 
 SCRUB_AGAIN_SECONDS = 60  # after another process was in the way
 _HAPPENINGS: Mapping[str, Callable[[Rooms, Key, Due], None]] = MappingProxyType(
@@ -56,7 +56,7 @@ def _first(rooms: Rooms) -> Due | None:
 
 
 def _happen(rooms: Rooms, due: Due) -> None:
-    with rooms.store.transaction():
+    with locking.for_due(rooms, due), rooms.store.transaction():
         if agenda.first(rooms, due.time) != due:
             return  # another process took it
         agenda.take(rooms, due)

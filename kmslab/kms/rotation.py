@@ -45,8 +45,12 @@ def disable_key_rotation(request: Request) -> Output:
 
 
 def get_key_rotation_status(request: Request) -> Output:
-    """GetKeyRotationStatus: whether it rotates by itself, how often, and when next."""
+    """GetKeyRotationStatus: whether it rotates by itself, how often, and when next.
+
+    UnsupportedOperationException for a key in a custom key store ("Key states of AWS KMS keys").
+    """
     rooms, key = request.rooms, request.key
+    algorithms.check_not_stored(key)
     days, following, on_demand = _plan(rooms, key)
     deleting = key.state in (states.PENDING_DELETION, states.PENDING_REPLICA_DELETION)
     status: Output = {"KeyId": key.arn, "KeyRotationEnabled": days is not None and not deleting}

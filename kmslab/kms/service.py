@@ -12,7 +12,8 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from botocore.model import ServiceModel
@@ -26,6 +27,7 @@ from kmslab.kms.key import Key
 from kmslab.kms.operations import OPERATIONS, Operation
 from kmslab.kms.request import Request, Rooms
 from kmslab.kms.stores import keys as stored
+from kmslab.kms.stores import locking
 
 _FAILURES = Failures(
     busy=("DependencyTimeoutException", 500),
@@ -61,7 +63,7 @@ class Kms:
                 if operation.is_about_no_key:
                     self._authorize(call, keys)
                 prepared = operation.prepare(rooms, call) if operation.prepare else None
-                with rooms.store.transaction() if operation.changes else nullcontext():
+                with self._transaction(operation, call):
                     keys += operation.find(rooms, call)
                     if not operation.is_about_no_key:
                         self._authorize(call, keys)
@@ -82,6 +84,15 @@ class Kms:
                 )
             raise
         return Answer(output, request_id)
+
+    @contextmanager
+    def _transaction(self, operation: Operation, call: Call) -> Iterator[None]:
+        """What changes records does all or nothing of it; what only reads needs no lock."""
+        if not operation.changes:
+            yield
+            return
+        with locking.for_call(self._rooms, call), self._rooms.store.transaction():
+            yield
 
     def _authorize(self, call: Call, keys: list[Key]) -> None:
         """Asks for every permission that the call needs; the first no refuses it."""

@@ -26,7 +26,7 @@ from kmslab.errors import AwsError
 from kmslab.kms import agenda
 from kmslab.kms.agenda import Due
 from kmslab.kms.request import Request, Rooms
-from kmslab.kms.stores import clusters, external, finding, records, sealing
+from kmslab.kms.stores import clusters, external, finding, records, sealing, settings
 from kmslab.kms.stores.failures import ProxyTrouble
 from kmslab.kms.stores.records import (
     CLOUDHSM,
@@ -95,6 +95,9 @@ def connect_when_due(rooms: Rooms, due: Due) -> None:
     try:
         if store.kind == CLOUDHSM:
             _log_in(rooms, store)
+        elif store.details["Connectivity"] == settings.VPC:
+            _fail(rooms, store, "XKS_VPC_ENDPOINT_SERVICE_NOT_FOUND")  # the lab has no such thing
+            return
         else:
             request_id = rooms.settings.new_request_id()
             external.check_health(rooms, store, "ConnectCustomKeyStore", request_id)

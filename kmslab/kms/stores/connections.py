@@ -8,29 +8,51 @@ new password elsewhere, does so again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from kmslab.cloudhsm.errors import ClusterError, ClusterNotFound, NotLoggedIn
 
 if TYPE_CHECKING:
-    from kmslab.cloudhsm.access import Access, ClusterView, KeyStoreSession
+    from kmslab.cloudhsm.access import ClusterView, KeyStoreSession
     from kmslab.kms.stores.records import KeyStore
 
 USER, OWNER = "kmsuser", "kms"
 Result = TypeVar("Result")
 
 
+class Clusters(Protocol):
+    """The clusters of a lab, as KMS needs them: see cloudhsm/access.py."""
+
+    def find(self, cluster_id: str) -> ClusterView:
+        """A cluster, or `ClusterNotFound`."""
+        ...
+
+    def login(
+        self, cluster_id: str, user: str, password: str, *, owner: str = "kms"
+    ) -> KeyStoreSession:
+        """A session of a crypto user."""
+        ...
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Holds the clusters' lock."""
+        ...
+
+
 class Connections:
     """What KMS holds in memory of its key stores."""
 
-    def __init__(self, clusters: Access | None = None) -> None:
+    def __init__(self, clusters: Clusters | None = None) -> None:
         self.clusters = clusters
         self._sessions: dict[str, tuple[KeyStoreSession, dict[str, str]]] = {}
 
     def find(self, cluster_id: str) -> ClusterView:
         """A cluster as KMS sees it; `ClusterNotFound`."""
         return self._access().find(cluster_id)
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Holds the clusters' lock: see locking.py."""
+        return nullcontext() if self.clusters is None else self.clusters.alone()
 
     def log_in(self, store: KeyStore, password: str) -> KeyStoreSession:
         """Logs in to a store's cluster, for this process; the errors of `Access.login`."""
@@ -74,7 +96,7 @@ class Connections:
         """Ends all sessions of this process."""
         self.keep_only(lambda _: False)
 
-    def _access(self) -> Access:
+    def _access(self) -> Clusters:
         if self.clusters is None:
             raise ClusterNotFound("this lab has no clusters")
         return self.clusters

@@ -56,13 +56,15 @@ def _details(request: Request, store: KeyStore, values: dict[str, Any]) -> dict[
     details = settings.proxy(request, store.details)
     settings.check_unused_proxy(request, details, store.store_id)
     changed = _changed(store, details, values)
-    if details["Connectivity"] == settings.PUBLIC or store.state == CONNECTED:
-        try:
-            external.check_health(
-                request.rooms, changed, request.call.operation, request.request_id
-            )
-        except ProxyTrouble as trouble:
-            raise trouble.managing() from None
+    if details["Connectivity"] == settings.VPC:
+        raise AwsError(
+            "XksProxyVpcEndpointServiceNotFoundException",
+            "AWS KMS cannot find the VPC endpoint service: the lab has none.",
+        )
+    try:
+        external.check_health(request.rooms, changed, request.call.operation, request.request_id)
+    except ProxyTrouble as trouble:
+        raise trouble.managing() from None
     return details
 
 

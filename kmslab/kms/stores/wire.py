@@ -87,7 +87,10 @@ def _exchange(
         timer.daemon = True
         timer.start()
         try:
-            return _talk(target, plain, path, headers, body)
+            answer = _talk(target, plain, path, headers, body)
+            if late.is_set():  # what came in time may be a part only
+                raise TimeoutError
+            return answer
         except TimeoutError:
             raise ProxyTrouble("timeout") from None
         except (ProxyTrouble, OSError, http.client.HTTPException, ValueError) as error:
