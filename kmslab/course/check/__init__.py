@@ -15,6 +15,7 @@ from kmslab.course.check import (
     lesson08,
     lesson09,
     lesson10,
+    lesson12,
     lesson16,
 )
 
@@ -29,5 +30,6 @@ __all__ = [
     "lesson08",
     "lesson09",
     "lesson10",
+    "lesson12",
     "lesson16",
 ]

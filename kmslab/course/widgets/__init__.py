@@ -16,11 +16,13 @@ from kmslab.course.widgets.playground import PolicyPlayground
 from kmslab.course.widgets.progress import Progress
 from kmslab.course.widgets.stepper import Stepper
 from kmslab.course.widgets.timeline import TrailTimeline
+from kmslab.course.widgets.wall import HsmWall
 from kmslab.envelope import Header
 
 __all__ = [
     "CiphertextAnatomy",
     "GrantLife",
+    "HsmWall",
     "KeyFamilies",
     "KeyLife",
     "PolicyPlayground",
