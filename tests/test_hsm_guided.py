@@ -10,7 +10,7 @@ from typing import Any
 
 import pkcs11
 import pytest
-from expect import run
+from expect import run, start
 from pkcs11 import Attribute, Mechanism
 from pkcs11.exceptions import PKCS11Error
 
@@ -81,6 +81,26 @@ def test_its_keys_stay_when_the_lab_is_opened_again(tmp_path: Path) -> None:
     with Lab(tmp_path / "lab") as lab:
         assert lab.hsm.user().objects().labels == ("k",)
         assert lab.hsm.user().get_key("k").encrypt(bytes(16)) == block
+
+
+def test_two_processes_that_make_it_at_once_have_one(tmp_path: Path) -> None:
+    code = "import sys; from kmslab import Lab; print(Lab(sys.argv[1]).hsm.trusted_key().label)"
+    with Lab(tmp_path / "lab"):
+        pass
+    children = [start(code, tmp_path / "lab") for _ in range(4)]
+    said = [child.communicate(timeout=50)[0] for child in children]
+    assert said == ["backup key\n"] * 4
+    assert [path.name for path in (tmp_path / "lab").glob("own-hsm*")] == ["own-hsm"]
+    with Lab(tmp_path / "lab") as lab:
+        assert "backup key" in lab.hsm.user().objects().labels
+
+
+def test_it_is_not_made_when_its_lab_is_gone() -> None:
+    lab = Lab()
+    lab.close()
+    with pytest.raises(HsmOff, match="gone with its lab"):
+        lab.hsm  # noqa: B018  raises
+    assert not lab.path.exists()
 
 
 def test_one_role_is_logged_in_at_a_time(fresh: Lab) -> None:

@@ -67,16 +67,16 @@ def page(tried: Tried) -> str:
 
 
 def _brick(sheet: Diagram, tried: Tried, name: str, y: float) -> None:
+    """An attribute that is a wall in blue, one that is none in grey, and where the try ended."""
     if name == _TEMPLATE:
-        there = "trusted" in tried.way or "backup" in tried.way
-        words = f"{name}\nof the trusted key" if there else ""
+        if "trusted" not in tried.way and "backup" not in tried.way:
+            return
+        words, wall = f"{name}\nof the trusted key", True
     else:
-        there = tried.flags[name] is FLAGS[name]
-        words = f"{name}={tried.flags[name]}"
-    color = style.FAINT if not there else style.KMS_KEY
-    if there and name == tried.stopped_by:
-        color = style.DENIED
-    sheet.box((_LEFT, y - _HIGH / 2), (_WIDE, _HIGH), color, words)
+        words, wall = f"{name}={tried.flags[name]}", tried.flags[name] is FLAGS[name]
+    color = style.KMS_KEY if wall else style.FAINT
+    stopped = wall and name == tried.stopped_by
+    sheet.box((_LEFT, y - _HIGH / 2), (_WIDE, _HIGH), style.DENIED if stopped else color, words)
 
 
 def _height(tried: Tried) -> float:

@@ -21,7 +21,7 @@ from typing import Any
 import pkcs11
 from pkcs11 import Attribute, KeyType, MechanismFlag
 
-from kmslab.errors import HsmInput
+from kmslab.errors import HsmInput, HsmOff
 from kmslab.hsm.attributes import mapper
 from kmslab.hsm.device import Device, Pins, provision
 from kmslab.hsm.guided import templates, words
@@ -131,9 +131,14 @@ class Hsm:
 
 def _make(folder: Path) -> None:
     """Provisions an HSM aside and moves it into place, so that there is all of it or nothing."""
+    if not folder.parent.exists():
+        raise HsmOff(f"{folder.name} is gone with its lab")
     aside = folder.with_name(f"{folder.name}-{secrets.token_hex(8)}")
     try:
         provision(aside / folder.name)
         (aside / folder.name).rename(folder)
+    except OSError:
+        if not folder.exists():  # else another process was first, and its HSM is the one
+            raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
