@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -14,6 +17,7 @@ from cryptography.x509.oid import NameOID
 from pkcs11 import KeyType
 
 from kmslab import Lab
+from kmslab.cloudhsm import hardware, users
 from kmslab.cloudhsm.admin import CloudHsmCli
 from kmslab.cloudhsm.key import Key
 from kmslab.cloudhsm.session import Session
@@ -22,6 +26,15 @@ SUBNETS = ["subnet-11111111", "subnet-22222222", "subnet-33333333"]
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
 ADMIN, ALICE, BOB = "the admin's word", "alice's long word", "bob's longer word"
 DECADE = timedelta(days=3652)
+
+
+@contextmanager
+def quickly() -> Iterator[None]:
+    """Smaller key pairs and cheaper hashes, for tests that are about neither."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hardware, "PAIR_BITS", 1024)
+        patch.setattr(users, "COST", 2**4)
+        yield
 
 
 def pem(certificate: Any) -> str:

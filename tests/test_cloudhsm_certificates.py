@@ -1,4 +1,4 @@
-"""A cluster is claimed with a certificate of one's own CA: verified for real, each wrong one too."""
+"""A cluster is claimed with a certificate of one's own CA: verified for real."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def first(lab: Lab) -> tuple[str, str]:
 
 
 @pytest.fixture(scope="module")
-def other_csr(lab: Lab, first: tuple[str, str]) -> str:
+def other_csr(lab: Lab) -> str:
     """The CSR of another cluster."""
     return unclaimed(lab)[1]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from clusters import ALICE, BOB, ZONES, active, add_hsm, aes, alice
+from clusters import ALICE, BOB, ZONES, active, add_hsm, aes, alice, quickly
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
@@ -31,6 +32,12 @@ from kmslab.cloudhsm.errors import (
 from kmslab.cloudhsm.session import Session
 
 UNAVAILABLE = "does not meet the availability requirements - The key must be available on at least"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quickly() -> Iterator[None]:
+    with quickly():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from clusters import SUBNETS, ZONES, active, add_hsm, claimed, create, described
-from expect import refused
+from clusters import SUBNETS, ZONES, active, add_hsm, claimed, create, described, quickly
+from expect import refused, run
 from integrated import allow, events, last
 
 from kmslab import Lab
@@ -19,6 +18,12 @@ from kmslab.cloudhsm.admin import CloudHsmCli
 INVALID, MISSING = "CloudHsmInvalidRequestException", "CloudHsmResourceNotFoundException"
 DENIED = "CloudHsmAccessDeniedException"
 NOBODY = "cluster-aaaaaaaaaaa"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quickly() -> Iterator[None]:
+    with quickly():
+        yield
 
 
 @pytest.fixture
@@ -184,9 +189,7 @@ def test_an_hsm_is_named_by_id_or_interface_and_all_that_is_given_must_fit(
     with refused(INVALID):
         hsm.delete_hsm(ClusterId=two.cluster_id)
     with refused(MISSING):
-        hsm.delete_hsm(
-            ClusterId=two.cluster_id, HsmId=first["HsmId"], EniId=second["EniId"]
-        )
+        hsm.delete_hsm(ClusterId=two.cluster_id, HsmId=first["HsmId"], EniId=second["EniId"])
 
 
 def test_clusters_come_in_pages_and_through_filters(made: Lab, hsm: Any) -> None:
@@ -208,7 +211,7 @@ def test_clusters_come_in_pages_and_through_filters(made: Lab, hsm: Any) -> None
         hsm.describe_clusters(NextToken="?")
 
 
-def test_tags_are_put_listed_and_taken_off(made: Lab, hsm: Any) -> None:
+def test_tags_are_put_listed_and_taken_off(hsm: Any) -> None:
     cluster = create(hsm, TagList=[{"Key": "team", "Value": "red"}])
     hsm.tag_resource(
         ResourceId=cluster, TagList=[{"Key": "team", "Value": "blue"}, {"Key": "x", "Value": ""}]
@@ -282,9 +285,7 @@ def test_retention_can_be_changed_the_type_not(lab: Lab, two: CloudHsmCli) -> No
         hsm.get_resource_policy()
 
 
-def test_a_lab_without_clusters_loads_none_of_it(tmp_path: Path) -> None:
-    from expect import run
-
+def test_a_lab_without_clusters_loads_none_of_it() -> None:
     code = """
 import sys
 from kmslab import Lab
@@ -298,7 +299,8 @@ with Lab() as lab:
     assert folder == "False"
 
 
-def test_folders_are_their_owners_alone(lab: Lab, two: CloudHsmCli) -> None:
+@pytest.mark.usefixtures("two")
+def test_folders_are_their_owners_alone(lab: Lab) -> None:
     for path in (lab.path / "cloudhsm").rglob("*"):
         if path.is_dir():
             assert path.stat().st_mode & 0o077 == 0, path

@@ -89,6 +89,14 @@ class Estate:
         (draft / folder.name).rename(folder)
         draft.rmdir()
 
+    def sweep(self, cluster_id: str) -> None:
+        """Removes folders of HSMs that no record knows: a process was killed beside them."""
+        with self.alone():
+            known = {each.id for each in records.hsms(self.store, cluster_id)}
+            for folder in (self.folder / cluster_id).glob("hsm-*"):
+                if folder.name not in known:
+                    shutil.rmtree(folder, ignore_errors=True)
+
     def place(self, hsm: Hsm) -> Path:
         """The folder of an HSM."""
         return self.folder / hsm.cluster / hsm.id
@@ -133,6 +141,7 @@ class Estate:
 
     def units(self, cluster_id: str) -> list[Unit]:
         """The HSMs of a cluster that have its users and keys, switched on."""
+        self.store.catch_up()
         self._drop_lost(cluster_id)
         units = (self.unit(each) for each in self.active(cluster_id) if each.filled)
         return [unit for unit in units if unit is not None]

@@ -32,6 +32,7 @@ from kmslab.hsm.device import Device
 
 AWS_ROOT, MAKER_ROOT = "kmslab CloudHSM root", "kmslab HSM manufacturer root"
 CLUSTER_PAIR = "cluster"  # the label of the CSR's key
+PAIR_BITS = 2048  # of the CSR's key
 _HARDWARE = "hardware"
 
 
@@ -103,7 +104,9 @@ def _certified(
 
 def _cluster_pair(session: pkcs11.Session, now: float) -> tuple[KeyRecord, Any]:
     handle = "0x" + secrets.token_hex(8)
-    record = KeyRecord(handle, "", CLUSTER_PAIR, "RSA", 2048, now, False, int(MechanismFlag.SIGN))
+    record = KeyRecord(
+        handle, "", CLUSTER_PAIR, "RSA", PAIR_BITS, now, False, int(MechanismFlag.SIGN)
+    )
     public, private = keys.make_pair(session, record, store=True)
     return replace(record, public=spki(record, public).hex()), private
 

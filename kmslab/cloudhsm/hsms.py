@@ -9,7 +9,6 @@ One that does not work any more can be deleted as well, without a backup.
 from __future__ import annotations
 
 import hashlib
-import shutil
 from dataclasses import replace
 
 from kmslab.aws.call import Output
@@ -27,6 +26,7 @@ def create_hsm(request: Request) -> Output:
     with estate.alone():
         cluster = found_cluster(request, request.get("ClusterId"))
         _check(request, cluster, zone)
+        estate.sweep(cluster.id)
         filling.back_up(estate, cluster)
         hsm = _described(request, cluster, zone)
         cluster, pair = hardware.build(estate, estate.cluster(cluster.id), hsm)
@@ -55,7 +55,7 @@ def delete_hsm(request: Request) -> Output:
                 if cluster.claimed is None:
                     records.put(rooms.store, replace(rooms.estate.cluster(cluster.id), csr=""))
         rooms.estate.discard(hsm.id)
-        shutil.rmtree(rooms.estate.place(hsm), ignore_errors=True)
+        rooms.estate.sweep(cluster.id)
     return {"HsmId": hsm.id}
 
 

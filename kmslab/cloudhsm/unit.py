@@ -8,6 +8,7 @@ call gets here.
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,7 @@ class Unit:
 def token_is_there(folder: Path) -> bool:
     """Whether an HSM's token lies in its folder."""
     try:
-        return any((folder / "tokens").iterdir())
+        return bool(os.listdir(f"{folder}/tokens"))  # noqa: PTH208  asked with every call
     except OSError:
         return False
 

@@ -32,7 +32,7 @@ ROLES = (ADMIN, CRYPTO_USER)
 MOST_USERS = 1_024  # in a cluster ("AWS CloudHSM quotas")
 WRONG_PASSWORDS = 5  # allowed; one more locks the user out ("login" of CloudHSM CLI)
 _NAME = re.compile(r"[a-z0-9_]{1,31}", re.ASCII)
-_COST = {"n": 2**14, "r": 8, "p": 1, "maxmem": 2**26}
+COST = 2**14  # scrypt's n, of new hashes
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class User:
     role: str
     salt: str = field(repr=False, default="")
     password: str = field(repr=False, default="")  # its hash
+    cost: int = COST
     version: int = 0  # how often the password was changed
     failures: int = 0  # wrong passwords since the last right one
     public_key: str = ""  # for quorum approvals, PEM
@@ -74,18 +75,18 @@ def with_password(user: User, password: str) -> User:
         raise BadRequest("a password has 7 to 32 characters, and no colon among them")
     salt = secrets.token_bytes(16)
     try:
-        hashed = _hash(password, salt)
+        hashed = _hash(password, salt, COST)
     except UnicodeEncodeError:
         raise BadRequest("the password is not valid Unicode") from None
-    return replace(
-        user, salt=salt.hex(), password=hashed.hex(), version=user.version + 1, failures=0
-    )
+    new = replace(user, salt=salt.hex(), password=hashed.hex(), cost=COST)
+    return replace(new, version=user.version + 1, failures=0)
 
 
 def is_right(user: User, password: str) -> bool:
     """Whether it is the user's password; takes as long whatever the answer is."""
     try:
-        given = _hash(password if isinstance(password, str) else "", bytes.fromhex(user.salt))
+        text = password if isinstance(password, str) else ""
+        given = _hash(text, bytes.fromhex(user.salt), user.cost)
     except UnicodeEncodeError:
         return False
     return hmac.compare_digest(given, bytes.fromhex(user.password))
@@ -145,5 +146,5 @@ def shown(user: User) -> dict[str, Any]:
 APP_USER = {**shown(User("app_user", "internal(APPLIANCE_USER)"))}
 
 
-def _hash(password: str, salt: bytes) -> bytes:
-    return hashlib.scrypt(password.encode(), salt=salt, dklen=32, **_COST)
+def _hash(password: str, salt: bytes, cost: int) -> bytes:
+    return hashlib.scrypt(password.encode(), salt=salt, n=cost, r=8, p=1, dklen=32, maxmem=2**26)
