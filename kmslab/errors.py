@@ -92,6 +92,7 @@ class AttributeRefused(HsmRefused):
         self.what = what
         self.return_value = return_value
         self.attribute = attribute
+        self.more = more
 
 
 class HsmInput(HsmError):

@@ -20,7 +20,7 @@ from leaks import READY, assert_nowhere, count_in_memory
 
 from kmslab import Lab
 from kmslab.errors import HsmError, HsmInput, HsmRefused
-from kmslab.hsm import attacks, backups
+from kmslab.hsm import attacks, ecb
 from kmslab.hsm.attempts import Attempt, same_key
 from kmslab.hsm.guided import templates
 from kmslab.hsm.guided.key import Key
@@ -71,7 +71,7 @@ ATTACKS: dict[str, tuple[Attack, dict[str, bool]]] = {  # the attack, and what i
     "add decrypt": (lambda room, key: attacks.add_decrypt(room.loose, key), SENSITIVE_ONLY),
     "reimport": (lambda room, key: attacks.reimport(room.loose, key), SENSITIVE_ONLY),
     "half": (
-        lambda room, key: backups.exchange_half(room.user, room.by_hand, key),
+        lambda room, key: ecb.exchange_half(room.user, room.by_hand, key),
         dict(templates.CARELESS),
     ),
 }
@@ -145,7 +145,7 @@ def test_the_trusted_key_keeps_every_backup_and_opens_none(
     stops = {
         "CKR_ACTION_PROHIBITED": attacks.add_decrypt(room.trusted, key),
         "CKR_TEMPLATE_INCONSISTENT": attacks.reimport(room.trusted, key),
-        "CKR_GENERAL_ERROR": backups.exchange_half(room.user, room.trusted, key, by="AES_KEY_WRAP"),
+        "CKR_GENERAL_ERROR": ecb.exchange_half(room.user, room.trusted, key, by="AES_KEY_WRAP"),
     }
     for value, made in stops.items():
         assert (made.succeeded, made.return_value) == (False, value)
@@ -191,8 +191,8 @@ def test_the_trusted_key_can_be_changed_by_nobody(room: Room, change: str) -> No
 def test_a_backup_in_ecb_shows_a_key_that_repeats_itself(room: Room) -> None:
     for value, repeats in ((os.urandom(16) * 2, True), (os.urandom(32), False)):
         key = room.user.import_key("k", value, TOKEN=False, SENSITIVE=False, EXTRACTABLE=True)
-        assert backups.equal_halves(backups.ecb_backup(room.by_hand, key)) is repeats
-        assert not backups.equal_halves(room.trusted.wrap_key(key)[:32])
+        assert ecb.equal_halves(ecb.backup(room.by_hand, key)) is repeats
+        assert not ecb.equal_halves(room.trusted.wrap_key(key)[:32])
         key.destroy()
 
 

@@ -7,7 +7,7 @@ the answers are the HSM's own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from pkcs11 import Attribute
@@ -128,10 +128,7 @@ def _back_up(_: Session, trusted: Key, key: Key) -> Attempt:
 
 
 def _open_backup(_: Session, trusted: Key, key: Key) -> Attempt:
-    made = attacks.reimport(trusted, key)
-    return Attempt(
-        OPEN_BACKUP, made.steps, made.succeeded, made.outcome, made.return_value, made.attribute
-    )
+    return replace(attacks.reimport(trusted, key), name=OPEN_BACKUP)
 
 
 Way = Callable[[Session, Key, Key], Attempt]  # the crypto user, the trusted key, the target

@@ -50,9 +50,8 @@ def alt(tried: Tried) -> str:
 
 def said(tried: Tried) -> str:
     """What was tried and what came of it, in one sentence."""
-    by = f" ({tried.made.attribute})" if tried.made.attribute else ""
-    why = f": {tried.made.return_value}{by}" if tried.made.return_value else ""
-    return f"{tried.way}: {tried.made.outcome}{why}."
+    why = tried.made.why
+    return f"{tried.way}: {tried.made.outcome}{why and f': {why}'}."
 
 
 def page(tried: Tried) -> str:

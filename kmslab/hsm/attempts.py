@@ -32,10 +32,16 @@ class Attempt:
     outcome: str  # what he got, in words, or what the HSM was asked when it refused
     return_value: str = ""
     attribute: str = ""
+    more: str = ""  # what stopped it, where that was no attribute
+
+    @property
+    def why(self) -> str:
+        """The return value and what stopped it, as in CKR_KEY_UNEXTRACTABLE (EXTRACTABLE=False)."""
+        because = self.attribute or self.more
+        return f"{self.return_value}{because and f' ({because})'}"
 
     def __repr__(self) -> str:
-        why = " ".join(filter(None, (self.return_value, self.attribute and f"({self.attribute})")))
-        return f"{self.name}: {self.outcome}{why and f': {why}'}"
+        return f"{self.name}: {self.outcome}{self.why and f': {self.why}'}"
 
     def _repr_html_(self) -> str:
         rows = "".join(f"<li>{html.escape(step)}</li>" for step in self.steps)
@@ -74,8 +80,8 @@ def attempt(name: str, way: Callable[[Steps], tuple[bool, str]]) -> Attempt:
     try:
         succeeded, outcome = way(steps)
     except AttributeRefused as refused:
-        what = f"{refused.what} is refused"
-        return Attempt(name, tuple(steps), False, what, refused.return_value, refused.attribute)
+        found = refused.return_value, refused.attribute, refused.more
+        return Attempt(name, tuple(steps), False, f"{refused.what} is refused", *found)
     finally:
         steps.clean()
     return Attempt(name, tuple(steps), succeeded, outcome)

@@ -1,7 +1,7 @@
 """Backups of a key, and what somebody can do who may change them: ECB against AES Key Wrap.
 
 SoftHSM2 has no C_WrapKey in ECB mode, for a reason shown here. A program that makes its backups by
-hand does what `ecb_backup` does: it reads the key, and encrypts it like any data.
+hand does what `backup` does: it reads the key, and encrypts it like any data.
 
     ECB           E(first half) │ E(second half): each block by itself. Equal halves look equal,
                   and a block of another backup under the same key fits as well
@@ -27,12 +27,12 @@ _KNOWN: Mapping[str, bool] = MappingProxyType(
 )
 
 
-def ecb_backup(backup_key: Key, key: Key) -> bytes:
+def backup(backup_key: Key, key: Key) -> bytes:
     """A readable key, encrypted block by block: 32 bytes. `AttributeRefused` if not readable."""
     return backup_key.encrypt(key["VALUE"], "AES_ECB")
 
 
-def ecb_restore(session: Session, backup_key: Key, backup: bytes, label: str) -> Key:
+def restore(session: Session, backup_key: Key, backup: bytes, label: str) -> Key:
     """The key of an ECB backup, as a new key of this session."""
     value = backup_key.decrypt(backup, "AES_ECB")
     return session.import_key(label, value, **_KNOWN)
@@ -57,7 +57,7 @@ def exchange_half(session: Session, backup_key: Key, key: Key, *, by: str = "AES
     def way(steps: Steps) -> tuple[bool, str]:
         steps.take("bring a key that one knows, and have it backed up too")
         own = steps.make(session.import_key("known", known, **_KNOWN))
-        make = ecb_backup if by == "AES_ECB" else Key.wrap_key
+        make = backup if by == "AES_ECB" else Key.wrap_key
         mine, theirs = make(backup_key, own), make(backup_key, key)
         steps.take("put the known key's second half into the other backup")
         mixed = theirs[:-HALF] + mine[-HALF:]
@@ -65,7 +65,7 @@ def exchange_half(session: Session, backup_key: Key, key: Key, *, by: str = "AES
         if by == "AES_KEY_WRAP":
             steps.make(backup_key.unwrap_key(mixed, "restored", **RESTORED))
             return True, "a changed backup was restored"
-        restored = steps.make(ecb_restore(session, backup_key, mixed, "restored"))
+        restored = steps.make(restore(session, backup_key, mixed, "restored"))
         if hmac.compare_digest(restored["VALUE"][-HALF:], known[-HALF:]):
             return True, f"{HALF} of {2 * HALF} bytes of the restored key are known"
         return False, "the restored key is another one"

@@ -99,7 +99,7 @@ def _works(key: Key) -> None:
 
 def _is_backed_up(user: Session, trusted: Key, key: Key) -> None:
     made = wall.WAYS[wall.BACKUP](user, trusted, key)
-    need(made.succeeded, f"there is no backup: {made.return_value} ({made.attribute})")
+    need(made.succeeded, f"there is no backup: {made.why}")
 
 
 def _need_held(made: Attempt) -> None:
