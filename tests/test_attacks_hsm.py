@@ -17,6 +17,8 @@ import pytest
 from expect import start
 from intruder import known_token
 from leaks import READY, assert_nowhere, count_in_memory
+from pkcs11 import KeyType, Mechanism, MechanismFlag, TokenFlag
+from pkcs11.exceptions import MechanismInvalid
 
 from kmslab import Lab
 from kmslab.errors import HsmError, HsmInput, HsmRefused
@@ -188,6 +190,25 @@ def test_the_trusted_key_can_be_changed_by_nobody(room: Room, change: str) -> No
         room.trusted.wrap_key(room.by_hand, "AES_CBC")
 
 
+def test_softhsm2_wraps_as_the_docstring_says(room: Room) -> None:
+    key, uses = room.key(**SENSITIVE_ONLY), MechanismFlag.WRAP | MechanismFlag.UNWRAP
+    short = room.user.generate_key("short", 128, TOKEN=False, WRAP=True, UNWRAP=True)
+    for name, length in (("AES_KEY_WRAP", 40), ("AES_KEY_WRAP_PAD", 40), ("AES_CBC", 32)):
+        assert len(short.wrap_key(key, name)) == length
+    for name in ("AES_ECB", "AES_CBC_PAD"):
+        with pytest.raises(HsmRefused, match="CKR_MECHANISM_INVALID"):
+            short.wrap_key(key, name)
+    with pytest.raises(HsmRefused, match="CKR_MECHANISM_INVALID"):
+        short.unwrap_key(short.wrap_key(key, "AES_CBC"), "back", "AES_CBC")
+    triple = room.user.pkcs11.generate_key(KeyType.DES3, capabilities=uses)
+    for mechanism in (Mechanism.DES3_ECB, Mechanism.DES3_CBC):
+        iv = bytes(8) if mechanism is Mechanism.DES3_CBC else None
+        with pytest.raises(MechanismInvalid):
+            triple.wrap_key(key.pkcs11, mechanism=mechanism, mechanism_param=iv)
+    for each in (key, short, triple):
+        each.destroy()
+
+
 def test_a_backup_in_ecb_shows_a_key_that_repeats_itself(room: Room) -> None:
     for value, repeats in ((os.urandom(16) * 2, True), (os.urandom(32), False)):
         key = room.user.import_key("k", value, TOKEN=False, SENSITIVE=False, EXTRACTABLE=True)
@@ -263,6 +284,8 @@ def test_a_short_pin_is_guessed_and_a_long_one_is_not(fresh: Lab) -> None:
     with Stolen(hsm) as stolen:
         made = stolen.guess(f"{number:04}" for number in range(300))
         assert not made.succeeded
+        flags = stolen.token.slot.get_token().flags
+        assert flags & TokenFlag.USER_PIN_COUNT_LOW  # a warning, and no more:
         assert not stolen.locked  # SoftHSM2 counts nothing: 300 wrong ones, and the right one opens
         assert stolen.labels("a much longer one") == []
     assert hsm.user().objects().labels == ()

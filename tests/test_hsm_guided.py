@@ -263,6 +263,15 @@ def test_the_officer_makes_trusted_keys_and_no_private_ones(fresh: Lab) -> None:
     assert fresh.hsm.user().get_key("officer's")["TRUSTED"]
 
 
+def test_a_refused_key_leaves_nothing_that_is_seen(fresh: Lab) -> None:
+    user = fresh.hsm.user()
+    refused(lambda: user.generate_key("k", TRUSTED=True), "CKR_ATTRIBUTE_READ_ONLY", "TRUSTED")
+    refused(
+        lambda: user.import_key("k", bytes(32), TRUSTED=True), "CKR_ATTRIBUTE_READ_ONLY", "TRUSTED"
+    )
+    assert user.objects().labels == ()
+
+
 def test_the_trusted_key_is_made_once_and_lies_encrypted(fresh: Lab) -> None:
     first = fresh.hsm.trusted_key()
     mark = first["CHECK_VALUE"]
