@@ -51,21 +51,27 @@ class Ca:
 
     @classmethod
     def make(
-        cls, now: datetime, *, life: timedelta = DECADE, name: str = "my CA", is_ca: bool = True
+        cls,
+        now: datetime,
+        *,
+        life: timedelta = DECADE,
+        name: str = "my CA",
+        is_ca: bool = True,
+        signed_by: Ca | None = None,
     ) -> Ca:
-        """A new one."""
+        """A new one, self-signed unless another one signs it."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         root = (
             x509.CertificateBuilder()
             .subject_name(subject)
-            .issuer_name(subject)
+            .issuer_name(signed_by.root.subject if signed_by else subject)
             .public_key(key.public_key())
             .serial_number(1)
             .not_valid_before(now - timedelta(days=30))
             .not_valid_after(now + life)
             .add_extension(x509.BasicConstraints(is_ca, None), critical=True)
-            .sign(key, hashes.SHA256())
+            .sign(signed_by.key if signed_by else key, hashes.SHA256())
         )
         return cls(key, root)
 

@@ -87,6 +87,12 @@ def _not_self_signed(lab: Lab, ca: Ca, csr: str, other: str) -> tuple[str, str]:
     return ca.sign(csr, lab.clock.now()), ca.sign(other, lab.clock.now())
 
 
+def _intermediate(lab: Lab, ca: Ca, csr: str, _other: str) -> tuple[str, str]:
+    """A CA whose own certificate another one signed: the root must be there directly."""
+    between = Ca.make(lab.clock.now(), name="between", signed_by=ca)
+    return between.sign(csr, lab.clock.now()), pem(between.root)
+
+
 def _same_name(lab: Lab, ca: Ca, csr: str, _other: str) -> tuple[str, str]:
     """Another CA of the same name: only its signature tells it."""
     return Ca.make(lab.clock.now()).sign(csr, lab.clock.now()), pem(ca.root)
@@ -120,7 +126,17 @@ def _long(lab: Lab, ca: Ca, csr: str, _other: str) -> tuple[str, str]:
     "wrong",
     [
         *(_wrong_ca, _other_cluster, _other_key, _expired, _expired_root, _no_ca),
-        *(_not_self_signed, _same_name, _swapped, _csr_itself, _text, _empty, _two, _long),
+        *(
+            _not_self_signed,
+            _intermediate,
+            _same_name,
+            _swapped,
+            _csr_itself,
+            _text,
+            _empty,
+            _two,
+            _long,
+        ),
     ],
 )
 def test_a_wrong_certificate_does_not_claim_a_cluster(

@@ -16,12 +16,15 @@
         ├── UserExists               there is one of this name and role
         ├── KeyNotFound              no such key that this user has or was given
         ├── KeyNotAvailable          the key isn't on enough HSMs
+        ├── Pkcs11Refused            an HSM that works refused, in PKCS#11's words
         └── CryptoRefused            a ciphertext doesn't fit its key or its AAD, or was changed
 
 No message carries a password or a key.
 """
 
 from __future__ import annotations
+
+import re
 
 from kmslab.errors import KmslabError
 
@@ -88,3 +91,12 @@ class KeyNotAvailable(ClusterError):
 
 class CryptoRefused(ClusterError):
     """A ciphertext doesn't fit its key or its AAD, or was changed."""
+
+
+class Pkcs11Refused(ClusterError):
+    """An HSM that works refused; its cause is python-pkcs11's exception."""
+
+    def __init__(self, error: Exception) -> None:
+        self.name = type(error).__name__  # python-pkcs11's, as in KeyNotWrappable
+        words = re.sub("(?<=[a-z0-9])(?=[A-Z])", "_", self.name).upper()
+        super().__init__(f"the HSM refuses: CKR_{words}")

@@ -18,6 +18,7 @@ from kmslab.cloudhsm.errors import (
     KeyNotFound,
     NoActiveHsm,
     NotPermitted,
+    Pkcs11Refused,
 )
 from kmslab.cloudhsm.keys import KeyRecord
 from kmslab.cloudhsm.unit import Unit
@@ -142,7 +143,7 @@ class Key:
 
     def wrap_key(self, key: Key, *, mechanism: Mechanism = Mechanism.AES_KEY_WRAP_PAD) -> bytes:
         """Another key under this one (AES); only its owner may. An HSM refuses a key that is not
-        extractable with `KeyNotWrappable`."""
+        extractable: CKR_KEY_NOT_WRAPPABLE."""
         key.check_own("wrap")
         inner = key._current()
 
@@ -206,7 +207,7 @@ class Key:
                 unit.destroy(record)
 
     def __getitem__(self, name: Attribute) -> Any:
-        """A PKCS#11 attribute; python-pkcs11's `AttributeSensitive` for its value."""
+        """A PKCS#11 attribute; `Pkcs11Refused` for its value: CKR_ATTRIBUTE_SENSITIVE."""
         if name is Attribute.EXTRACTABLE:  # CloudHSM's own sense of it: see keys.py
             return self._current().extractable
         return self._use(lambda _, key: key[name])
@@ -267,6 +268,8 @@ class Key:
             if entry.estate.units(entry.cluster_id):
                 raise KeyNotAvailable(f"no HSM that serves has key {self.handle}") from None
             raise
+        except PKCS11Error as error:
+            raise Pkcs11Refused(error) from error
         except (AttributeError, TypeError) as error:  # python-pkcs11's way to say it can't
             raise BadRequest(f"a {record.kind} key can't do that: {error}") from None
 

@@ -7,7 +7,8 @@
 
 Names and arguments are python-pkcs11's. What it hands out are not python-pkcs11's own objects, as
 those belong to one HSM: a `Key` finds its object in whichever HSM serves. A refusal of an HSM that
-works comes as python-pkcs11's own exception, such as `KeyUnextractable`.
+works comes as `Pkcs11Refused`, with PKCS#11's return value and python-pkcs11's exception as its
+cause.
 
 A token key has to be on two HSMs to be made or found (Client SDK 5, "Change AWS CloudHSM client key
 durability settings"); a `Key` at hand works on as long as one HSM has it. AWS's client writes that
@@ -21,10 +22,17 @@ from dataclasses import replace
 from typing import Any
 
 from pkcs11 import KeyType, MechanismFlag
+from pkcs11.exceptions import PKCS11Error
 
 from kmslab.cloudhsm import hardware, keys, users
 from kmslab.cloudhsm.entering import Entry
-from kmslab.cloudhsm.errors import BadRequest, KeyNotAvailable, KeyNotFound, NoActiveHsm
+from kmslab.cloudhsm.errors import (
+    BadRequest,
+    KeyNotAvailable,
+    KeyNotFound,
+    NoActiveHsm,
+    Pkcs11Refused,
+)
 from kmslab.cloudhsm.key import Key
 from kmslab.cloudhsm.keys import KeyRecord
 from kmslab.cloudhsm.unit import Unit
@@ -158,8 +166,11 @@ class Session:
             return Key(self, made)
 
     def _made(self, unit: Unit, record: KeyRecord, make: Put) -> KeyRecord:
-        with unit.lock:
-            return keys.on(make(unit, record), (unit.id,))
+        try:
+            with unit.lock:
+                return keys.on(make(unit, record), (unit.id,))
+        except PKCS11Error as error:
+            raise Pkcs11Refused(error) from error
 
     def _hold(self, unit: Unit, key: KeyRecord, handle: Any, store: bool) -> None:
         if not store:
