@@ -263,6 +263,18 @@ def test_the_officer_makes_trusted_keys_and_no_private_ones(fresh: Lab) -> None:
     assert fresh.hsm.user().get_key("officer's")["TRUSTED"]
 
 
+def test_of_two_keys_with_one_label_the_newer_one_is_meant(fresh: Lab) -> None:
+    user = fresh.hsm.user()
+    first, second = (user.generate_key("k", SIGN=sign) for sign in (True, False))
+    assert (user.get_key("k")["SIGN"], first["SIGN"], second["SIGN"]) == (False, True, False)
+
+
+def test_attributes_may_come_in_any_order(user: Session) -> None:
+    for template in (templates.CAREFUL, dict(reversed(templates.CAREFUL.items()))):
+        key = user.generate_key("k", TOKEN=False, **template)
+        assert {name: key[name] for name in template} == template
+
+
 def test_a_refused_key_leaves_nothing_that_is_seen(fresh: Lab) -> None:
     user = fresh.hsm.user()
     refused(lambda: user.generate_key("k", TRUSTED=True), "CKR_ATTRIBUTE_READ_ONLY", "TRUSTED")
