@@ -190,6 +190,24 @@ def test_a_damaged_backup_is_passed_over_for_the_one_before(fresh: Lab, change: 
     assert session.get_key(label="key").decrypt(session.get_key(label="key").encrypt(b"x")) == b"x"
 
 
+def test_in_a_seeded_lab_keys_and_backups_keep_their_order() -> None:
+    with Lab(seed=3) as lab:
+        cli = active(lab, hsms=1)
+        session = alice(cli, check_availability=False)
+        made = [aes(session).handle for _ in range(5)]
+        assert [key.handle for key in session.get_keys()] == made
+        lab.clock.advance(days=1)
+        cli.users()
+        before = {each["BackupId"] for each in backups(lab)}
+        lab.clock.advance(days=1)
+        cli.users()
+        delete_all(lab, cli)
+        order = [each["BackupId"] for each in backups(lab)]
+        assert set(order[: len(before)]) == before
+        times = [each["CreateTimestamp"] for each in backups(lab)]
+        assert len(set(times)) == len(times)
+
+
 def test_backups_hold_nothing_in_clear(fresh: Lab) -> None:
     cli = active(fresh, hsms=1)
     aes(alice(cli, check_availability=False), "the label of a key")

@@ -32,6 +32,6 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         (f'ceremony.Approver("second").approve(board[0].approve({_TOKEN}))', "1 of 2"),
         (f'ceremony.Approver("eve").approve(board[0].approve({_TOKEN}))', "1 of 2"),
         ('board[1].approve(board[0].approve(cli.generate_token("quorum")))', "not one of this"),
-        (f"board[2].approve({{**board[0].approve({_TOKEN}), 'token': 'AAAA'}})", "SHA-256"),
+        (f"{{**board[0].approve({_TOKEN}), 'token': 'AAAA'}}", "SHA-256"),
     ],
 }

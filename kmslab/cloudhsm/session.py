@@ -38,6 +38,7 @@ from kmslab.cloudhsm.keys import KeyRecord
 from kmslab.cloudhsm.unit import Unit
 
 FEWEST_HSMS = 2
+_TICK = 0.001  # seconds
 _SIZES = {
     "AES": (128, 192, 256),
     "GENERIC_SECRET": range(64, 4097, 8),
@@ -198,12 +199,15 @@ class Session:
         capabilities: MechanismFlag | None = None,
     ) -> KeyRecord:
         """The record of a key that is about to be made."""
-        settings = self.entry.estate.settings
-        with self.entry.estate.store.transaction():
+        settings, store = self.entry.estate.settings, self.entry.estate.store
+        # A seeded lab's clock may stand still meanwhile, and keys are listed oldest first.
+        known = keys.of(store, self.entry.cluster_id).values()
+        created = max([settings.now(), *(each.created + _TICK for each in known)])
+        with store.transaction():
             handle = "0x" + settings.new_hex("cloudhsm key", 16)
         uses = keys.USES[kind] if capabilities is None else MechanismFlag(capabilities)
         curve = _CURVES[size] if kind == "EC" else ""
-        head = (handle, self.user, checked_label(label), kind, size, settings.now())
+        head = (handle, self.user, checked_label(label), kind, size, created)
         return KeyRecord(*head, bool(extractable), int(uses), curve)
 
     def _find(self, label: str | None, handle: str | None) -> Iterator[KeyRecord]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import html
+from functools import lru_cache
 
 from kmslab.course import style
 from kmslab.course.cluster import REQUESTS, Picture, Shown
+from kmslab.course.diagrams import Diagram
 
 _LOOK = f"color:{style.INK};background:{style.PAPER}"
 _CELL = (
@@ -52,10 +54,11 @@ def _result(picture: Picture) -> str:
 
 def _row(each: Shown) -> str:
     mark = _MARKS.get(each.state, style.QUIET)
-    head = f"box-shadow:inset 5px 0 {mark};"
-    cells = (each.zone, each.state, "is in it" if each.has_key else "is not in it")
+    head, hsm = f"box-shadow:inset 5px 0 {mark};", f"{_icon('hsm')} {each.hsm_id}"
+    key = f"{_icon('key')} is in it" if each.has_key else "is not in it"
+    cells = (each.zone, each.state, key)
     return (
-        f'<tr><th scope="row" style="{head}{_CELL}">{each.hsm_id}</th>'
+        f'<tr><th scope="row" style="{head}{_CELL}">{hsm}</th>'
         + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells)
         + "</tr>"
     )
@@ -63,3 +66,18 @@ def _row(each: Shown) -> str:
 
 def _nothing() -> str:
     return f'<tr><td colspan="{len(_COLUMNS)}" style="{_CELL}">no HSM</td></tr>'
+
+
+@lru_cache
+def _icon(what: str) -> str:
+    """A small picture of a key or an HSM; the words beside it say what it is."""
+    if what == "key":
+        sheet = Diagram(9, 5)
+        sheet.key((4.6, 2.6))
+    else:
+        sheet = Diagram(11, 8)
+        sheet.hsm((0.5, 0.5), (10, 7), "")
+    picture = sheet.picture("").html()
+    image = picture[picture.index("<img") : picture.rindex("</div>")]
+    start = image.index("style=")
+    return image[:start] + 'style="max-width:64px;height:1.6em;vertical-align:middle">'

@@ -16,6 +16,7 @@ from kmslab.course.check import (
     lesson09,
     lesson10,
     lesson12,
+    lesson13,
     lesson16,
 )
 
@@ -31,5 +32,6 @@ __all__ = [
     "lesson09",
     "lesson10",
     "lesson12",
+    "lesson13",
     "lesson16",
 ]

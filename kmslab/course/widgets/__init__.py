@@ -7,6 +7,7 @@ from typing import Any
 
 from kmslab.course import flow, holders, signature
 from kmslab.course.widgets.anatomy import CiphertextAnatomy
+from kmslab.course.widgets.cluster import HurtCluster
 from kmslab.course.widgets.families import KeyFamilies
 from kmslab.course.widgets.layers import PolicySieve
 from kmslab.course.widgets.life import KeyLife
@@ -23,6 +24,7 @@ __all__ = [
     "CiphertextAnatomy",
     "GrantLife",
     "HsmWall",
+    "HurtCluster",
     "KeyFamilies",
     "KeyLife",
     "PolicyPlayground",
