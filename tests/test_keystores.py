@@ -454,6 +454,11 @@ def test_what_was_mended_while_connecting_is_no_failure(own: World) -> None:
 def test_a_connecting_store_can_be_disconnected_and_does_not_connect_later(own: World) -> None:
     own.disconnect()
     own.kms.connect_custom_key_store(CustomKeyStoreId=own.store)
+    own.lab.clock.advance(minutes=8)
+    own.disconnect()
+    own.kms.connect_custom_key_store(CustomKeyStoreId=own.store)
+    own.lab.clock.advance(minutes=5)
+    assert own.state() == ("CONNECTING", "")  # the first attempt would have ended by now
     own.kms.disconnect_custom_key_store(CustomKeyStoreId=own.store)
     own.lab.clock.advance(minutes=30)
     assert own.state() == ("DISCONNECTED", "")
@@ -840,14 +845,16 @@ def test_two_processes_use_a_store_and_one_that_disconnects_logs_both_out(own: W
 
 def test_a_session_that_ended_since_is_begun_again_with_the_password_of_now(own: World) -> None:
     assert own.decrypt() == TEXT
-    session = own.lab._rooms.connections._sessions[own.store][0]
-    own.lab._rooms.connections._sessions.clear()
-    session.change_password("elsewhere")  # as another process does when it connects
-    store = key_stores.find(own.lab._rooms, own.lab.account, "us-east-1", own.store)
+    rooms = own.lab._rooms
+    store = key_stores.find(rooms, own.lab.account, "us-east-1", own.store)
     assert store is not None
-    sealed = sealing.seal(own.lab._rooms, store.token, store.store_id, "elsewhere")
-    key_stores.change(own.lab._rooms, store, secret=sealed)
+    other = own.lab._clusters.login(own.cluster, "kmsuser", sealing.unseal(rooms, store))
+    other.change_password("elsewhere")  # as another process does when it connects
+    sealed = sealing.seal(rooms, store.token, store.store_id, "elsewhere")
+    key_stores.change(rooms, store, secret=sealed)
+    ended = rooms.connections._sessions[own.store][0]
     assert own.decrypt() == TEXT
+    assert rooms.connections._sessions[own.store][0] is not ended
 
 
 def test_kms_is_not_locked_out_by_kill_9_between_the_cluster_and_its_records(
@@ -863,6 +870,21 @@ def test_kms_is_not_locked_out_by_kill_9_between_the_cluster_and_its_records(
         assert stores.state(kms, own.store) == ("CONNECTED", "")
         asked = {"CiphertextBlob": own.blob, "EncryptionContext": CONTEXT}
         assert kms.decrypt(**asked)["Plaintext"] == TEXT
+
+
+def test_kms_finds_the_password_that_it_set_and_could_not_note(own: World) -> None:
+    own.disconnect()
+    rooms = own.lab._rooms
+    own.kms.connect_custom_key_store(CustomKeyStoreId=own.store)
+    store = key_stores.find(rooms, own.lab.account, "us-east-1", own.store)
+    assert store is not None
+    new = sealing.unseal(rooms, store, store.next_secret)
+    own.cli.change_password("kmsuser", new)  # the cluster has it, the records say the old one
+    own.lab.clock.advance(minutes=11)
+    assert own.state() == ("CONNECTED", "")
+    assert own.decrypt() == TEXT
+    own.disconnect()
+    assert own.connect() == ("CONNECTED", "")
 
 
 def test_a_new_domain_key_of_kms_does_not_cost_a_store_its_password(own: World) -> None:

@@ -26,6 +26,7 @@ from kmslab.xks.key_manager import KeyManager
 from kmslab.xks.protocol import JSON_TYPE, MOST_BODY_BYTES, STATUS, ProxyError
 
 _KEY_PATH = re.compile(r"/keys/([a-zA-Z0-9._-]{1,128})/([a-z]+)", re.ASCII)
+_MOST_DRAINED = 1024 * 1024  # bytes of a body that is too long
 _REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}
 StartResponse = Callable[..., Any]
 Environment = dict[str, Any]
@@ -117,9 +118,11 @@ def _headers(environ: Environment) -> dict[str, str]:
 
 def _body(environ: Environment) -> bytes:
     length = environ.get("CONTENT_LENGTH") or ""
-    if not (length.isascii() and length.isdigit()) or int(length) > MOST_BODY_BYTES:
+    size = int(length) if length.isascii() and length.isdigit() else -1
+    if not 0 <= size <= MOST_BODY_BYTES:
+        environ["wsgi.input"].read(min(max(size, 0), _MOST_DRAINED))  # so that the answer is heard
         raise ProxyError("ValidationException", f"A body has at most {MOST_BODY_BYTES} bytes.")
-    raw: bytes = environ["wsgi.input"].read(int(length))
+    raw: bytes = environ["wsgi.input"].read(size)
     return raw
 
 

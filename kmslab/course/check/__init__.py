@@ -17,6 +17,7 @@ from kmslab.course.check import (
     lesson10,
     lesson12,
     lesson13,
+    lesson14,
     lesson16,
 )
 
@@ -33,5 +34,6 @@ __all__ = [
     "lesson10",
     "lesson12",
     "lesson13",
+    "lesson14",
     "lesson16",
 ]
