@@ -6,7 +6,13 @@
     │   ├── HsmModuleMissing    SoftHSM2 isn't on this machine, or doesn't load
     │   ├── HsmOff              this HSM is switched off or was pulled out
     │   ├── FleetDown           no HSM of the fleet is left
+    │   ├── HsmInput            what was given isn't what PKCS#11 takes: a type, name or length
     │   └── HsmRefused          the HSM refused: a wrong tag, a broken token, a wrong PIN
+    │       ├── TokenRefused        an exported key token does not open under the domain key
+    │       ├── ShareRefused        an operator's share: a wrong PIN, damaged, of another backup
+    │       ├── QuorumMissing       fewer operators than it takes
+    │       ├── BackupRefused       a backup is damaged, or of a domain key that is no longer used
+    │       └── AttributeRefused    with PKCS#11's return value, and the attribute that stopped it
     ├── StoreError          the lab's folder can't be made, read or written
     │   └── StoreBusy           another process writes, and didn't end in time
     ├── EnvelopeError       a file isn't what envelope encryption wrote, or was changed since
@@ -59,6 +65,38 @@ class FleetDown(HsmError):
 
 class HsmRefused(HsmError):
     """The HSM refused: the tag doesn't fit, the token is broken, the PIN is wrong."""
+
+
+class TokenRefused(HsmRefused):
+    """An exported key token does not open under the domain key."""
+
+
+class ShareRefused(HsmRefused):
+    """An operator's share doesn't open with this PIN, is damaged, or belongs to another backup."""
+
+
+class QuorumMissing(HsmRefused):
+    """Fewer operators came with their shares than it takes."""
+
+
+class BackupRefused(HsmRefused):
+    """A backup is damaged, or of a domain key that the lab's records are no longer wrapped under."""
+
+
+class AttributeRefused(HsmRefused):
+    """A refusal in PKCS#11's words; `attribute` stopped it ("" where none did)."""
+
+    def __init__(self, what: str, return_value: str, attribute: str = "", more: str = "") -> None:
+        because = ", ".join(filter(None, (attribute, more)))
+        super().__init__(f"{what}: {return_value}{because and f' ({because})'}")
+        self.what = what
+        self.return_value = return_value
+        self.attribute = attribute
+        self.more = more
+
+
+class HsmInput(HsmError):
+    """What was given isn't what PKCS#11 takes: an attribute's name or type, a length."""
 
 
 class StoreError(KmslabError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import atexit
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from kmslab.aws import regions
 from kmslab.aws.call import Call, Service
 from kmslab.aws.session import Clients
 from kmslab.clock import Clock
+from kmslab.cloudhsm.late import Clusters
 from kmslab.cloudtrail.recorder import Recorder
 from kmslab.cloudtrail.service import CloudTrail
 from kmslab.cloudtrail.trail import Trail
@@ -26,6 +27,7 @@ from kmslab.errors import StoreError
 from kmslab.explain.answers import Answers
 from kmslab.integrated.services import services
 from kmslab.kms.request import Rooms
+from kmslab.kms.rewrapping import Tokens
 from kmslab.kms.service import Kms
 from kmslab.kms.service_keys import SERVICES, first_use
 from kmslab.s3.at_rest import Disk
@@ -36,7 +38,10 @@ from kmslab.store import Store
 from kmslab.temporary import TemporaryFolder
 
 if TYPE_CHECKING:
+    from kmslab.cloudhsm.admin import CloudHsmCli
     from kmslab.hsm.fleet import Fleet
+    from kmslab.hsm.guided.own import Hsm
+    from kmslab.xks.proxy import XksProxy
 
 
 class Lab(People, Answers):
@@ -67,6 +72,8 @@ class Lab(People, Answers):
         clients = Clients()
         stage = _stage(self._rooms, clients)
         kms = Kms(self._rooms, clients.model("kms"))
+        self._clusters = Clusters(self.path / "cloudhsm", self._rooms, kms, clients.model)
+        self._rooms.connections.clusters = self._clusters
         files = Files(self.path / "s3", self._rooms.store)
         self.s3 = Disk(self._rooms.store, files)
         self._services: dict[str, Service] = {
@@ -75,18 +82,42 @@ class Lab(People, Answers):
             "iam": stage.iam,
             "sts": stage.sts,
             "cloudtrail": _cloudtrail(self._rooms, clients),
+            "cloudhsmv2": self._clusters,
             **services(self._rooms, kms, clients.model),
         }
         history = self._rooms.authorizer.history
         clients.serve({name: remembering(one, history) for name, one in self._services.items()})
         super().__init__(stage, self._settings.account)
         self.clock = Clock(self._settings)
+        self._proxies: list[XksProxy] = []
         atexit.register(self.close)
 
     @property
     def hsms(self) -> Fleet:
         """The HSMs that hold the lab's keys."""
         return self._rooms.fleet
+
+    @cached_property
+    def hsm(self) -> Hsm:
+        """An HSM of your own, made at first use: none of the fleet's. Lesson 12 is about it."""
+        from kmslab.hsm.guided.own import Hsm
+
+        return Hsm(self.path / "own-hsm")
+
+    def xks_proxy(self, host: str = "xks.example.com") -> XksProxy:
+        """An external key store proxy of this name, running until its `close`, or the lab's.
+
+        Its keys are in an HSM of its own, outside of AWS. Lesson 14 is about it.
+        """
+        from kmslab.xks.starting import start
+
+        proxy = start(self.path / "xks", self._rooms.store, host)
+        self._proxies.append(proxy)
+        return proxy
+
+    def cloudhsm(self, cluster_id: str) -> CloudHsmCli:
+        """A client of a CloudHSM cluster: its users, sessions and HSMs. Lesson 13 is about it."""
+        return self._clusters.cli(cluster_id)
 
     def first_use(self, service: str, region: str = regions.DEFAULT) -> str:
         """What happens in your account when a service first encrypts something of yours.
@@ -107,7 +138,13 @@ class Lab(People, Answers):
     def close(self) -> None:
         """Switches the HSMs off; a temporary lab is gone then. Done when the process ends."""
         atexit.unregister(self.close)
+        for proxy in self._proxies:
+            proxy.close()
+        self._rooms.connections.close()
+        self._clusters.close()
         self._rooms.fleet.switch_off()
+        if "hsm" in vars(self):
+            self.hsm.switch_off()
         self._rooms.store.close()
         self._remove()
 
@@ -148,6 +185,7 @@ def _rooms(folder: Path, seed: int | None) -> Rooms:
         settings = Settings(store, seed)
         fleet = Fleet.open(folder / "hsms", made=settings.has_fleet)
         settings.note_fleet()
+        fleet.attend(Tokens(store))
         accounts = Accounts(store, settings)
         founding.found(accounts, settings.account, "kmslab")
         authorizer = Authorizer(accounts)

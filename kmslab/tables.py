@@ -27,6 +27,14 @@
     secret_value  a version's ciphertext, encrypted data key  one row a version and key
     parameter  a parameter; of a SecureString the ciphertext  one row a version of a parameter
     volume     an EBS volume and its encrypted data key     one row a volume
+    cloudhsm_cluster  a CloudHSM cluster, its certificates  one row a cluster
+    cloudhsm_hsm  an HSM of a cluster                       one row an HSM
+    cloudhsm_backup  a backup of a cluster                  one row a backup
+    cloudhsm_user  a user inside, with a hash of a password  one row a user and role
+    cloudhsm_key  a token key inside: owner, attributes     one row a key, without its material
+    cloudhsm_token  a quorum token that waits for approval  one row a token
+    key_store  a custom key store of KMS, its secrets sealed  one row a key store
+    xks_host   where the lab's XKS proxies listen           one row a running proxy
 
 Key material is in them only as exported key tokens, which nothing but an HSM of the lab opens.
 """
@@ -207,5 +215,46 @@ MIGRATIONS = (
         data_key BLOB, details TEXT NOT NULL, attachment TEXT
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX volume_of_account ON volume (account, region)
+    """,
+    """
+    CREATE TABLE key_store (
+        account TEXT NOT NULL, region TEXT NOT NULL, store_id TEXT NOT NULL, name TEXT NOT NULL,
+        kind TEXT NOT NULL, created REAL NOT NULL, state TEXT NOT NULL, error TEXT NOT NULL,
+        details TEXT NOT NULL, token BLOB NOT NULL, secret BLOB NOT NULL, next_secret BLOB,
+        PRIMARY KEY (account, region, store_id)
+    ) STRICT, WITHOUT ROWID;
+    ALTER TABLE kms_key ADD COLUMN store TEXT NOT NULL DEFAULT '';
+    ALTER TABLE kms_key ADD COLUMN external TEXT NOT NULL DEFAULT '';
+    ALTER TABLE kms_key ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX key_in_store ON kms_key (account, region, store) WHERE store <> '';
+    CREATE TABLE xks_host (
+        host TEXT PRIMARY KEY, port INTEGER NOT NULL, certificate TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE cloudhsm_cluster (
+        id TEXT PRIMARY KEY, account TEXT NOT NULL, region TEXT NOT NULL, created REAL NOT NULL,
+        details TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE cloudhsm_hsm (
+        id TEXT PRIMARY KEY, cluster TEXT NOT NULL, created REAL NOT NULL, details TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX hsm_of_cluster ON cloudhsm_hsm (cluster);
+    CREATE TABLE cloudhsm_backup (
+        id TEXT PRIMARY KEY, account TEXT NOT NULL, region TEXT NOT NULL, created REAL NOT NULL,
+        details TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE cloudhsm_user (
+        cluster TEXT NOT NULL, role TEXT NOT NULL, name TEXT NOT NULL, details TEXT NOT NULL,
+        PRIMARY KEY (cluster, role, name)
+    ) STRICT;
+    CREATE TABLE cloudhsm_key (
+        cluster TEXT NOT NULL, handle TEXT NOT NULL, details TEXT NOT NULL,
+        PRIMARY KEY (cluster, handle)
+    ) STRICT;
+    CREATE TABLE cloudhsm_token (
+        cluster TEXT NOT NULL, token TEXT NOT NULL, details TEXT NOT NULL,
+        PRIMARY KEY (cluster, token)
+    ) STRICT
     """,
 )

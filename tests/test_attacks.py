@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import logging
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from expect import files
 from intruder import known_token
+from leaks import assert_nowhere, forms
 from wrapping import bring
 
 from kmslab import Lab, envelope
@@ -29,24 +29,6 @@ from kmslab.errors import EnvelopeError
 from kmslab.kms.request import Request
 
 FRAME = 64  # small frames, so that files of several frames are small too
-
-
-def forms(secret: bytes) -> list[bytes]:
-    """The ways in which bytes could have been written."""
-    texts = (secret.hex(), secret.hex().upper(), repr(secret)[2:-1], str(list(secret))[1:-1])
-    return [
-        secret,
-        secret[::-1],
-        base64.b64encode(secret).rstrip(b"="),
-        base64.urlsafe_b64encode(secret).rstrip(b"="),
-        *(text.encode() for text in texts),
-    ]
-
-
-def assert_nowhere(secret: bytes, contents: dict[Any, bytes]) -> None:
-    """No form of the secret is in any of these."""
-    found = [name for name, data in contents.items() if any(form in data for form in forms(secret))]
-    assert found == []
 
 
 def test_a_secret_is_found_in_every_form() -> None:

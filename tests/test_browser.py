@@ -302,6 +302,28 @@ def test_calls_of_kms_are_counted_by_keyboard(lesson: Lesson) -> None:
     expect(picture).to_have_attribute("alt", re.compile(r"the context arn:aws:s3:::bucket-key\.$"))
 
 
+@of("12_inside_an_hsm")
+def test_the_wall_is_tried_by_keyboard(lesson: Lesson) -> None:
+    wall = lesson.widget("widgets.HsmWall(")
+    picture = wall.view.locator("img")
+    expect(wall.view).to_contain_text("open the backup: unwrap is refused")
+    wall.press("careless")
+    keyboard = wall.reach(wall.output.get_by_label("Try to"))
+    keyboard.press("Space")
+    expect(wall.output.locator("select:open")).to_be_visible()
+    keyboard.type("copy")
+    keyboard.press("Enter")
+    expect(wall.view).to_contain_text("The key is out. copy: ")
+    expect(picture).to_have_attribute("alt", re.compile("an arrow goes through"))
+    wall.reach(wall.output.get_by_label("COPYABLE")).press("Space")
+    expect(wall.view).to_contain_text("The wall holds. copy: ")
+    expect(wall.view).to_contain_text("CKR_ACTION_PROHIBITED (COPYABLE=False)")
+    expect(picture).to_have_attribute("alt", re.compile("an arrow ends at COPYABLE"))
+    wall.press("careful")
+    expect(wall.output.get_by_label("COPYABLE")).to_be_checked()
+    expect(wall.view).to_contain_text("CKR_ATTRIBUTE_READ_ONLY (MODIFIABLE=False)")
+
+
 @of("16_audit_trail")
 def test_a_trail_is_looked_through_by_keyboard(lesson: Lesson) -> None:
     trail = lesson.widget("widgets.TrailTimeline(")

@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+import stores
 from botocore.exceptions import ClientError
 from expect import UNKNOWN_ID
 from working import (
@@ -34,9 +35,12 @@ from working import (
 )
 
 from kmslab import Lab
+from kmslab.cloudhsm.access import ActiveHsm
 from kmslab.errors import StoreError
 from kmslab.kms import aliases, creating, grants, rotation
 from kmslab.kms.operations import OPERATIONS
+from kmslab.kms.stores import creating as new_stores
+from kmslab.xks.proxy import XksProxy
 
 Scenario = Callable[[World, pytest.MonkeyPatch, str], Any]
 Pair = tuple[str, str]
@@ -300,9 +304,6 @@ SPECIAL: dict[Pair, Scenario] = {
     ("GenerateDataKeyPairWithoutPlaintext", "UnsupportedOperationException"): _sm2_pair(
         "GenerateDataKeyPairWithoutPlaintext"
     ),
-    ("GenerateRandom", "UnsupportedOperationException"): _with(
-        "GenerateRandom", CustomKeyStoreId="cks-1"
-    ),
     ("GetParametersForImport", "UnsupportedOperationException"): _about(
         "GetParametersForImport", SYMMETRIC
     ),
@@ -352,22 +353,313 @@ SPECIAL: dict[Pair, Scenario] = {
     ("VerifyMac", "KMSInvalidMacException"): _altered("VerifyMac", "Mac"),
 }
 
+# --- custom key stores --------------------------------------------------------------------------
+
+_VPC = {
+    "XksProxyConnectivity": "VPC_ENDPOINT_SERVICE",
+    "XksProxyVpcEndpointServiceName": "com.amazonaws.vpce.us-east-1.vpce-svc-1234567890abcdef0",
+}
+_OTHER_PATH = {"XksProxyUriPath": "/other/kms/xks/v1"}
+_OTHER_HOST = {"XksProxyUriEndpoint": "https://other.example.com"}
+_ONE_ZONE = [ActiveHsm("hsm-1", "us-east-1a"), ActiveHsm("hsm-2", "us-east-1a")]
+
+
+def _proxied(world: World, name: str = "first", **more: Any) -> str:
+    """A new external key store, the first or one more."""
+    if name == "first":
+        stores.asked(world.lab)
+    configuration = {**stores.proxy(world.lab).configuration, **more}
+    kind = {"CustomKeyStoreName": name, "CustomKeyStoreType": "EXTERNAL_KEY_STORE"}
+    made: str = world.kms.create_custom_key_store(**kind, **configuration)["CustomKeyStoreId"]
+    return made
+
+
+def _twice_proxied(first: Parameters, second: Parameters) -> Scenario:
+    def ask(world: World, _patch: pytest.MonkeyPatch, _operation: str) -> None:
+        _proxied(world, **first)
+        _proxied(world, "second", **second)
+
+    return ask
+
+
+def _changed(first: Parameters, second: Parameters, change: Parameters) -> Scenario:
+    """Two external key stores, and a change of the second."""
+
+    def ask(world: World, _patch: pytest.MonkeyPatch, _operation: str) -> None:
+        _proxied(world, **first)
+        store = _proxied(world, "second", **second)
+        world.kms.update_custom_key_store(CustomKeyStoreId=store, **change)
+
+    return ask
+
+
+def _with_proxy(trouble: Callable[[XksProxy], None], *, update: bool) -> Scenario:
+    """A store over a proxy that misbehaves, or a store whose proxy does so before a change."""
+
+    def ask(world: World, _patch: pytest.MonkeyPatch, _operation: str) -> None:
+        proxy = stores.proxy(world.lab)
+        asked = stores.asked(world.lab)
+        made = world.kms.create_custom_key_store(**asked) if update else {}
+        trouble(proxy)
+        try:
+            if update:
+                path = proxy.configuration["XksProxyUriPath"]
+                world.kms.update_custom_key_store(**_id_of(made), XksProxyUriPath=path)
+            else:
+                world.kms.create_custom_key_store(**asked)
+        finally:
+            proxy.plug_in()
+            proxy.lie()
+
+    return ask
+
+
+def _id_of(made: Parameters) -> Parameters:
+    """The id of a store in an answer, as a parameter."""
+    return {"CustomKeyStoreId": made["CustomKeyStoreId"]}
+
+
+def _other_credential(update: bool) -> Scenario:
+    credential = {"AccessKeyId": "A" * 24, "RawSecretAccessKey": "s" * 44}
+    more = {"XksProxyAuthenticationCredential": credential}
+
+    def ask(world: World, _patch: pytest.MonkeyPatch, _operation: str) -> None:
+        if update:
+            store = _proxied(world)
+            world.kms.update_custom_key_store(CustomKeyStoreId=store, **more)
+        _proxied(world, **more)
+
+    return ask
+
+
+def _clustered(world: World, **values: Any) -> tuple[stores.Cluster, Parameters]:
+    """A cluster, and a request for a key store over it."""
+    stores.asked(world.lab)  # other stores go
+    cluster = stores.pretend(world.lab).make(world.lab, **values)
+    return cluster, stores.asked_of(cluster)
+
+
+def _create_over(asked: Parameters, **values: Any) -> Scenario:
+    return lambda world, _patch, _op: world.kms.create_custom_key_store(
+        **{**_clustered(world, **values)[1], **asked}
+    )
+
+
+def _create_two_over_one(world: World, _patch: pytest.MonkeyPatch, _operation: str) -> None:
+    cluster, asked = _clustered(world)
+    world.kms.create_custom_key_store(**asked)
+    world.kms.create_custom_key_store(**stores.asked_of(cluster, "second"))
+
+
+def _after_creating(later: Parameters, call: str, **parameters: Any) -> Scenario:
+    """A cluster that changes once its store is there."""
+
+    def ask(world: World, _patch: pytest.MonkeyPatch, _operation: str) -> None:
+        cluster, asked = _clustered(world)
+        made = world.kms.create_custom_key_store(**asked)
+        cluster.change(**later)
+        world.call(call, {**_id_of(made), **parameters})
+
+    return ask
+
+
+def _move_to(**values: Any) -> Scenario:
+    """A change to another cluster."""
+
+    def ask(world: World, _patch: pytest.MonkeyPatch, _operation: str) -> None:
+        cluster, asked = _clustered(world)
+        made = world.kms.create_custom_key_store(**asked)
+        other = "cluster-zzzzzzz2345"
+        related = {"fingerprint": cluster.view.fingerprint, **values}
+        world.lab._rooms.connections.clusters.make(world.lab, other, **related)
+        if values.get("state") == "gone":
+            other = "cluster-nnnnnnn2345"
+        world.kms.update_custom_key_store(**_id_of(made), CloudHsmClusterId=other)
+
+    return ask
+
+
+def _key_in_hsm_store(world: World, _patch: pytest.MonkeyPatch, _operation: str) -> None:
+    cluster, asked = _clustered(world)
+    store = world.kms.create_custom_key_store(**asked)["CustomKeyStoreId"]
+    stores.bring(world.lab, world.kms, store)
+    cluster.change(hsms=cluster.view.hsms[:1])
+    world.kms.create_key(CustomKeyStoreId=store, Origin="AWS_CLOUDHSM")
+
+
+def _key_in_proxy_store(state: str = "CONNECTED", **key: Any) -> Scenario:
+    def ask(world: World, _patch: pytest.MonkeyPatch, _operation: str) -> None:
+        store = stores.external(world.lab, world.kms, state)
+        named = key.get("key_id") or stores.proxy(world.lab).new_key(**key)
+        asked = {"CustomKeyStoreId": store, "Origin": "EXTERNAL_KEY_STORE", "XksKeyId": named}
+        world.kms.create_key(**asked)
+        world.kms.create_key(**asked)
+
+    return ask
+
+
+def _unknown_store(world: World, _patch: pytest.MonkeyPatch, operation: str) -> None:
+    asked = {**prepare(world, operation), "CustomKeyStoreId": "cks-1"}
+    if operation == "CreateKey":
+        asked["Origin"] = "AWS_CLOUDHSM"
+    world.call(operation, asked)
+
+
+def _again(operation: str) -> Scenario:
+    """An operation on a store in a state in which it has no place."""
+
+    def ask(world: World, _patch: pytest.MonkeyPatch, _operation: str) -> None:
+        wrong = {
+            "ConnectCustomKeyStore": "FAILED",
+            "DisconnectCustomKeyStore": "DISCONNECTED",
+            "UpdateCustomKeyStore": "CONNECTING",
+            "DeleteCustomKeyStore": "CONNECTED",
+        }
+        store = stores.external(world.lab, world.kms, "DISCONNECTED")
+        write = world.lab._rooms.store.write
+        write("UPDATE key_store SET state = ?", (wrong[operation],))
+        more = {"NewCustomKeyStoreName": "new"} if operation.startswith("Update") else {}
+        world.call(operation, {"CustomKeyStoreId": store, **more})
+
+    return ask
+
+
+def _delete_full(world: World, _patch: pytest.MonkeyPatch, _operation: str) -> None:
+    store = stores.external(world.lab, world.kms)
+    stores.external_key(world.lab, world.kms, store)
+    world.kms.disconnect_custom_key_store(CustomKeyStoreId=store)
+    world.kms.delete_custom_key_store(CustomKeyStoreId=store)
+
+
+def _random_of(kind: str, state: str) -> Scenario:
+    def ask(world: World, _patch: pytest.MonkeyPatch, _operation: str) -> None:
+        if kind == "EXTERNAL":
+            store = stores.external(world.lab, world.kms, state)
+        else:
+            _, asked = _clustered(world)
+            store = world.kms.create_custom_key_store(**asked)["CustomKeyStoreId"]
+        world.kms.generate_random(NumberOfBytes=8, CustomKeyStoreId=store)
+
+    return ask
+
+
+def _status_in_store(world: World, _patch: pytest.MonkeyPatch, _operation: str) -> None:
+    store = stores.external(world.lab, world.kms)
+    world.kms.get_key_rotation_status(KeyId=stores.external_key(world.lab, world.kms, store))
+
+
+_PROXY_TROUBLE: dict[str, Callable[[XksProxy], None]] = {
+    "XksProxyUriUnreachableException": lambda proxy: proxy.unplug(),
+    "XksProxyInvalidResponseException": lambda proxy: proxy.lie("garbage"),
+}
+_CREATE, _UPDATE = "CreateCustomKeyStore", "UpdateCustomKeyStore"
+_NO_STORE = "CustomKeyStoreNotFoundException"
+_BAD_STATE = "CustomKeyStoreInvalidStateException"
+_NOT_ACTIVE, _UNFIT = (
+    "CloudHsmClusterNotActiveException",
+    ("CloudHsmClusterInvalidConfigurationException"),
+)
+
+SPECIAL |= {
+    **{(_CREATE, code): _with_proxy(how, update=False) for code, how in _PROXY_TROUBLE.items()},
+    **{(_UPDATE, code): _with_proxy(how, update=True) for code, how in _PROXY_TROUBLE.items()},
+    (_CREATE, "XksProxyInvalidConfigurationException"): _twice_proxied(_OTHER_PATH, {}),
+    (_UPDATE, "XksProxyInvalidConfigurationException"): _changed(
+        {**_VPC, **_OTHER_HOST}, {}, _OTHER_PATH
+    ),
+    (_CREATE, "XksProxyIncorrectAuthenticationCredentialException"): _other_credential(False),
+    (_UPDATE, "XksProxyIncorrectAuthenticationCredentialException"): _other_credential(True),
+    (_CREATE, "XksProxyUriInUseException"): _twice_proxied({}, {}),
+    (_UPDATE, "XksProxyUriInUseException"): _changed(
+        {},
+        {**_VPC, **_OTHER_HOST},
+        {"XksProxyUriEndpoint": f"https://{stores.HOST}"},
+    ),
+    (_CREATE, "XksProxyUriEndpointInUseException"): _twice_proxied({}, {**_VPC, **_OTHER_PATH}),
+    (_UPDATE, "XksProxyUriEndpointInUseException"): _changed(
+        {},
+        {**_VPC, **_OTHER_HOST, **_OTHER_PATH},
+        {"XksProxyUriEndpoint": f"https://{stores.HOST}"},
+    ),
+    (_CREATE, "XksProxyVpcEndpointServiceInUseException"): _twice_proxied(
+        _VPC, {**_VPC, **_OTHER_HOST}
+    ),
+    (_UPDATE, "XksProxyVpcEndpointServiceInUseException"): _changed(
+        _VPC,
+        {
+            **_VPC,
+            **_OTHER_HOST,
+            "XksProxyVpcEndpointServiceName": f"{'com.amazonaws.vpce'}.us-east-1.vpce-svc-2",
+        },
+        _VPC,
+    ),
+    (_UPDATE, "XksProxyVpcEndpointServiceNotFoundException"): _changed(
+        {**_VPC, **_OTHER_HOST},
+        {},
+        {**_VPC, "XksProxyVpcEndpointServiceName": ("com.amazonaws.vpce.us-east-1.vpce-svc-2")},
+    ),
+    (_CREATE, "CloudHsmClusterInUseException"): _create_two_over_one,
+    (_CREATE, "CloudHsmClusterNotFoundException"): _create_over(
+        {"CloudHsmClusterId": "cluster-nnnnnnn2345"}
+    ),
+    (_CREATE, _NOT_ACTIVE): _create_over({}, state="INITIALIZED"),
+    (_CREATE, _UNFIT): _create_over({}, hsms=tuple(_ONE_ZONE)),
+    (_CREATE, "IncorrectTrustAnchorException"): _create_over(
+        {"TrustAnchorCertificate": stores.anchor("another CA")}
+    ),
+    (_CREATE, "CustomKeyStoreNameInUseException"): lambda world, _patch, _op: (
+        _proxied(world),
+        _proxied(world, "second", **_VPC, **_OTHER_HOST),
+        world.kms.create_custom_key_store(
+            CustomKeyStoreName="second",
+            CustomKeyStoreType="EXTERNAL_KEY_STORE",
+            **stores.proxy(world.lab).configuration,
+        ),
+    ),
+    (_CREATE, "LimitExceededException"): _limited(_CREATE, new_stores, "MOST_STORES", 0),
+    ("ConnectCustomKeyStore", _NOT_ACTIVE): _after_creating(
+        {"state": "UPDATE_IN_PROGRESS"}, "ConnectCustomKeyStore"
+    ),
+    ("ConnectCustomKeyStore", _UNFIT): _after_creating(
+        {"network_type": "DUALSTACK"}, "ConnectCustomKeyStore"
+    ),
+    **{
+        (operation, _BAD_STATE): _again(operation)
+        for operation in (
+            *("ConnectCustomKeyStore", "DisconnectCustomKeyStore", _UPDATE),
+            "DeleteCustomKeyStore",
+        )
+    },
+    **{
+        (operation, _NO_STORE): _unknown_store
+        for operation in (
+            *("ConnectCustomKeyStore", "DisconnectCustomKeyStore", _UPDATE),
+            *("DeleteCustomKeyStore", "DescribeCustomKeyStores", "GenerateRandom", "CreateKey"),
+        )
+    },
+    (_UPDATE, "CustomKeyStoreNameInUseException"): _changed(
+        {}, {**_VPC, **_OTHER_HOST}, {"NewCustomKeyStoreName": "first"}
+    ),
+    (_UPDATE, "CloudHsmClusterNotFoundException"): _move_to(state="gone"),
+    (_UPDATE, "CloudHsmClusterNotRelatedException"): _move_to(fingerprint="another"),
+    (_UPDATE, _NOT_ACTIVE): _move_to(state="INITIALIZED"),
+    (_UPDATE, _UNFIT): _move_to(zones=("us-east-1a",)),
+    ("DeleteCustomKeyStore", "CustomKeyStoreHasCMKsException"): _delete_full,
+    ("CreateKey", _BAD_STATE): _key_in_proxy_store("CONNECTING"),
+    ("CreateKey", _UNFIT): _key_in_hsm_store,
+    ("CreateKey", "XksKeyInvalidConfigurationException"): _key_in_proxy_store(bits=128),
+    ("CreateKey", "XksKeyAlreadyInUseException"): _key_in_proxy_store(),
+    ("CreateKey", "XksKeyNotFoundException"): _key_in_proxy_store(key_id="nobody"),
+    ("GenerateRandom", _BAD_STATE): _random_of("CLOUDHSM", "DISCONNECTED"),
+    ("GenerateRandom", "UnsupportedOperationException"): _random_of("EXTERNAL", "CONNECTED"),
+    ("GetKeyRotationStatus", "UnsupportedOperationException"): _status_in_store,
+}
+
 # --- what does not arise here ------------------------------------------------------------------
 
-_NO_STORES = "it waits for custom key stores"
 _ANY_STATE = "AWS's table of key states allows it in every state"
 _PUBLIC = "the public key is in the records: no HSM is needed"
 CANNOT: dict[Pair, str] = {
-    **{
-        ("CreateKey", f"{name}Exception"): _NO_STORES
-        for name in (
-            *("CustomKeyStoreNotFound", "CustomKeyStoreInvalidState"),
-            *("CloudHsmClusterInvalidConfiguration", "XksKeyInvalidConfiguration"),
-            *("XksKeyAlreadyInUse", "XksKeyNotFound"),
-        )
-    },
-    ("GenerateRandom", "CustomKeyStoreNotFoundException"): _NO_STORES,
-    ("GenerateRandom", "CustomKeyStoreInvalidStateException"): _NO_STORES,
     **{
         (operation, "KMSInvalidStateException"): _ANY_STATE
         for operation in (
@@ -380,13 +672,19 @@ CANNOT: dict[Pair, str] = {
     ("Encapsulate", "KeyUnavailableException"): _PUBLIC,
     ("CreateKey", "InvalidArnException"): "principals in a key policy are not looked up yet",
     ("EnableKey", "LimitExceededException"): "AWS names no quota that it would exceed",
-    ("GetKeyRotationStatus", "UnsupportedOperationException"): (
-        "recorded answers of AWS for keys that do not rotate say false"
-    ),
     ("GetPublicKey", "InvalidKeyUsageException"): "every use of a key pair has a public key",
     ("ListRetirableGrants", "NotFoundException"): "a principal without grants gets an empty list",
     ("PutKeyPolicy", "UnsupportedOperationException"): "AWS does not say when",
     ("UntagResource", "TagException"): "a tag that is not there is no error",
+    ("CreateCustomKeyStore", "XksProxyVpcEndpointServiceNotFoundException"): (
+        "AWS looks for the service when the key store is connected or changed"
+    ),
+    **{
+        (f"{verb}CustomKeyStore", "XksProxyVpcEndpointServiceInvalidConfigurationException"): (
+            "the lab has no VPC endpoint services"
+        )
+        for verb in ("Create", "Update")
+    },
 }
 
 # --- the test ----------------------------------------------------------------------------------

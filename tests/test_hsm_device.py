@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import stat
 from pathlib import Path
@@ -18,6 +19,7 @@ from pkcs11 import Attribute, GCMParams, KeyType, Mechanism, ObjectClass
 from kmslab import Lab
 from kmslab.errors import HsmError, HsmOff, HsmRefused, StoreError
 from kmslab.hsm.device import Device, Pins, provision
+from kmslab.hsm.fleet import NAMES
 from kmslab.hsm.session import HsmSession
 
 
@@ -169,29 +171,20 @@ def _wrong_pin(hsm: Path) -> None:
     (hsm / "pins.json").write_text(json.dumps(pins | {"user": "0000"}))
 
 
-def _no_domain_key(hsm: Path) -> None:
-    for file in hsm.rglob("*.object"):
-        if file.name != "token.object":
-            file.unlink()
-
-
 def _no_token(hsm: Path) -> None:
     shutil.rmtree(hsm / "tokens")
     (hsm / "tokens").mkdir()
 
 
 DAMAGES = {
-    "a wrong PIN": (_wrong_pin, HsmRefused),
-    "no PINs": (lambda hsm: (hsm / "pins.json").write_text("{}"), HsmRefused),
-    "no JSON": (lambda hsm: (hsm / "pins.json").write_text("PINs"), HsmRefused),
-    "no domain key": (_no_domain_key, HsmRefused),
-    "no token": (_no_token, HsmRefused),
-    "no PIN file": (lambda hsm: (hsm / "pins.json").unlink(), StoreError),
-    "no HSM": (shutil.rmtree, StoreError),
-    "no token folder": (lambda hsm: shutil.rmtree(hsm / "tokens"), HsmError),
+    "a wrong PIN": (_wrong_pin, HsmRefused, "can't be used"),
+    "no PINs": (lambda hsm: (hsm / "pins.json").write_text("{}"), HsmRefused, "hold the PINs"),
+    "no JSON": (lambda hsm: (hsm / "pins.json").write_text("PINs"), HsmRefused, "hold the PINs"),
+    "no token": (_no_token, HsmRefused, "holds no token"),
+    "no PIN file": (lambda hsm: (hsm / "pins.json").unlink(), StoreError, "can't be opened"),
+    "no HSM": (shutil.rmtree, StoreError, "can't be opened"),
+    "no token folder": (lambda hsm: shutil.rmtree(hsm / "tokens"), HsmError, "token folder is gone"),
 }
-
-
 CASES = [
     *((damage, "hsm-b") for damage in DAMAGES),
     *(("a wrong PIN", name) for name in ("hsm-a", "hsm-c")),
@@ -199,11 +192,31 @@ CASES = [
 
 
 @pytest.mark.parametrize(("damage", "name"), CASES)
-def test_a_damaged_hsm_is_an_error_of_kmslab(tmp_path: Path, damage: str, name: str) -> None:
+def test_a_damaged_hsm_is_out_of_service_with_its_reason_and_the_others_serve(
+    tmp_path: Path, damage: str, name: str
+) -> None:
     Lab(tmp_path / "lab").close()
-    spoil, error = DAMAGES[damage]
+    spoil, _, reason = DAMAGES[damage]
     spoil(tmp_path / "lab" / "hsms" / name)
-    with pytest.raises(error):
+    with Lab(tmp_path / "lab") as lab:
+        assert f"<Device {name}, off>" in repr(lab.hsms)
+        shown = lab.hsms._repr_html_()
+        assert re.search(f"out of service: [^<]*({reason.replace(chr(39), '&#x27;')})", shown)
+        kms = lab.client("kms")
+        for _ in range(6):
+            kms.generate_random(NumberOfBytes=8)
+            key = kms.create_key()["KeyMetadata"]["KeyId"]
+            blob = kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+            assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_lab_whose_hsms_are_all_damaged_says_why(tmp_path: Path, damage: str) -> None:
+    Lab(tmp_path / "lab").close()
+    spoil, error, reason = DAMAGES[damage]
+    for name in NAMES:
+        spoil(tmp_path / "lab" / "hsms" / name)
+    with pytest.raises(error, match=reason):
         Lab(tmp_path / "lab")
 
 

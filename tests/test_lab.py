@@ -169,7 +169,7 @@ def test_a_kept_lab_stays_after_close(tmp_path: Path) -> None:
 def test_a_lab_that_could_not_be_made_leaves_no_folder(
     temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kmslab.hsm.fleet._make", lambda folder: folder / 1)
+    monkeypatch.setattr("kmslab.hsm.ceremonies.make", lambda folder: folder / 1)
     with pytest.raises(TypeError):
         Lab()
     assert list(temporary.iterdir()) == []

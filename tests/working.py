@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+import stores
 import wrapping
 from botocore import xform_name
 from botocore.model import ServiceModel
@@ -214,6 +215,10 @@ def _revoke(world: World, key: str) -> Parameters:
     return {"KeyId": key, "GrantId": grant(world, key)["GrantId"]}
 
 
+def _store(world: World, state: str = "DISCONNECTED") -> Parameters:
+    return {"CustomKeyStoreId": stores.external(world.lab, world.kms, state)}
+
+
 def _promote(world: World, key: str) -> Parameters:
     world.kms.replicate_key(KeyId=key, ReplicaRegion=THERE)
     world.settle()
@@ -277,4 +282,13 @@ _PREPARE: dict[str, Callable[[World, str], Parameters]] = {
     },
     "Encapsulate": _with(EncapsulationAlgorithm="ML_KEM"),
     "Decapsulate": _decapsulate,
+    "CreateCustomKeyStore": lambda world, _key: stores.asked(world.lab),
+    "ConnectCustomKeyStore": lambda world, _key: _store(world),
+    "DisconnectCustomKeyStore": lambda world, _key: _store(world, "CONNECTED"),
+    "DescribeCustomKeyStores": lambda world, _key: _store(world),
+    "UpdateCustomKeyStore": lambda world, _key: {
+        **_store(world),
+        "NewCustomKeyStoreName": f"{uuid.uuid4()}",
+    },
+    "DeleteCustomKeyStore": lambda world, _key: _store(world),
 }

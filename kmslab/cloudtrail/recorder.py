@@ -63,11 +63,12 @@ class Recorder:
         output: Output,
         more: Mapping[str, Any] = _NOTHING,
         invoked_by: str = "",
+        request_id: str = "",
     ) -> str:
         """Records a call that was answered; returns its request id.
 
         `arns` are the keys it was about; `more` goes to additionalEventData; `invoked_by` is KMS
-        where it calls another Region.
+        where it calls another Region; `request_id` is the call's where it has one already.
         """
         answered = shown.answer(call, output, arns)
         details = {"requestParameters": shown.parameters(call), "responseElements": answered}
@@ -76,10 +77,17 @@ class Recorder:
             more = {**more, "keyMaterialId": output["KeyMaterialId"]}
         if more:
             details["additionalEventData"] = dict(more)
-        return self._write(call, arns, details, invoked_by)
+        return self._write(call, arns, details, invoked_by, request_id=request_id)
 
-    def failure(self, call: Call, arns: Sequence[str], error: AwsError) -> str:
-        """Records a call that was refused; returns its request id.
+    def failure(
+        self,
+        call: Call,
+        arns: Sequence[str],
+        error: AwsError,
+        more: Mapping[str, Any] = _NOTHING,
+        request_id: str = "",
+    ) -> str:
+        """Records a call that was refused; returns its request id. The rest is as in `success`.
 
         One that only the policy of a VPC endpoint refused leaves no event ("Logging AWS KMS
         requests that use a VPC endpoint").
@@ -95,11 +103,17 @@ class Recorder:
             "errorMessage": error.message or None,
             "requestParameters": None if denied else shown.parameters(call),
             "responseElements": None,
+            **({"additionalEventData": dict(more)} if more else {}),
         }
-        return self._write(call, arns, details, denied=denied)
+        return self._write(call, arns, details, denied=denied, request_id=request_id)
 
     def happened(
-        self, arn: str, name: str, time: float, about: dict[str, str] | None = None
+        self,
+        arn: str,
+        name: str,
+        time: float,
+        about: dict[str, str] | None = None,
+        more: Mapping[str, Any] = _NOTHING,
     ) -> None:
         """Records what KMS did to a key by itself, such as RotateKey; `about` are its details."""
         _, _, service, region, account, _ = arn.split(":")
@@ -108,6 +122,8 @@ class Recorder:
             details["serviceEventDetails"] = about
         else:
             details["responseElements"] = {"keyId": arn}
+        if more:
+            details["additionalEventData"] = dict(more)
         row = (service, name, region, account, "AWS Internal", _ITSELF, arn, json.dumps(details))
         self._insert([row], time)
 
@@ -118,6 +134,7 @@ class Recorder:
         details: dict[str, Any],
         invoked_by: str = "",
         denied: bool = False,
+        request_id: str = "",
     ) -> str:
         who, way, agent = call.principal, call.way, call.user_agent
         if way is not DIRECT or who.kind == "service":
@@ -136,15 +153,17 @@ class Recorder:
             [
                 (call.service, call.operation, region, recipient, agent, caller, resources, shape)
                 for recipient, caller in seen
-            ]
+            ],
+            request_id=request_id,
         )
 
-    def _insert(self, rows: Sequence[Row], time: float | None = None) -> str:
+    def _insert(self, rows: Sequence[Row], time: float | None = None, request_id: str = "") -> str:
         """Writes the events of one request, of now or of another time; returns its request id."""
         # A seeded lab counts events for its ids and its clock: nobody may come in between.
         alone = self._settings.seed is None and len(rows) == 1
         with nullcontext() if alone else self._store.transaction():
-            request_id, now = self._settings.new_request_id(), self._settings.unmoved()
+            request_id = request_id or self._settings.new_request_id()
+            now = self._settings.unmoved()
             for row in rows:
                 self._store.append(_INSERT, (request_id, time, now, *row))
         return request_id

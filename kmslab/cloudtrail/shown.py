@@ -56,6 +56,7 @@ _KMS_ANSWERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "RotateKeyOnDemand": ("KeyId",),
         "ImportKeyMaterial": ("KeyId", "KeyMaterialId"),
         "DeleteImportedKeyMaterial": ("KeyId", "KeyMaterialId"),
+        "CreateCustomKeyStore": ("CustomKeyStoreId",),
     }
 )
 # Their events show the key's ARN in responseElements (since December 2022), their answers do not.
@@ -67,8 +68,13 @@ _ARN_SHOWN = frozenset(
 )
 _WITHOUT_PARAMETERS = frozenset({"GenerateRandom", "RetireGrant"})
 _SECRET_ENDINGS = ("Token", "Tokens", "Password", "SecretAccessKey", "Assertion", "PrivateKey")
+# As AWS's events have it: the cluster of a key store by another name.
+_KMS_NAMES: Mapping[str, str] = MappingProxyType({"CloudHsmClusterId": "ClusterId"})
 _SECRETS = frozenset(
-    {"AttestationDocument", "XksProxyAuthenticationCredential", "TokenCode", "Base32StringSeed"}
+    {
+        *("AttestationDocument", "XksProxyAuthenticationCredential", "TokenCode"),
+        *("Base32StringSeed", "TrustAnchorCertificate"),  # AWS's events leave that one out, too
+    }
 )
 _BYTES, _LISTS = (bytes, bytearray), (list, tuple)
 # Where a list goes on, and which request it is: no secrets.
@@ -91,6 +97,8 @@ def parameters(call: Call) -> dict[str, Any] | None:
         for name in _ALGORITHMS.get(call.operation, ()):
             if name not in asked:
                 asked = {**asked, name: "SYMMETRIC_DEFAULT"}
+        if "CloudHsmClusterId" in asked:
+            asked = {_KMS_NAMES.get(name, name): value for name, value in asked.items()}
     return members(asked) or None
 
 
@@ -115,7 +123,8 @@ def _kms_answer(operation: str, output: Output, arns: Sequence[str]) -> dict[str
 def resources(call: Call, answered: dict[str, Any] | None) -> list[str]:
     """The ARNs of what an answered call was about, where its service named none: a key, a role."""
     if call.service == "kms":
-        return [value["arn"] for value in (answered or {}).values()]
+        made = (answered or {}).values()
+        return [value["arn"] for value in made if isinstance(value, dict)]
     role = call.parameters.get("RoleArn") if call.service == "sts" else None
     return [role] if role else []
 

@@ -4,6 +4,7 @@ ciphertext-anatomy  the parts of a ciphertext (lesson 03)
 encryption-flow   envelope encryption between KMS, your program and the disk (lesson 06)
 key-families      which key specs there are, and what each may be used for (lesson 02)
 key-policy-ways   how a request comes through a key policy (lesson 07)
+key-stores        who has to be there for a ciphertext to open (lesson 14)
 key-states        how a key changes state, and what each state refuses (lesson 10)
 lab               what a lab is made of (lesson 00)
 policy-layers     the layers of policies through which a request falls (lesson 08)
@@ -23,6 +24,7 @@ from kmslab.course import (
     families_map,
     flow,
     key_states,
+    key_stores,
     layers_view,
     policy_ways,
     s3_flow,
@@ -79,6 +81,7 @@ FIGURES: Mapping[str, Callable[[str], Picture]] = MappingProxyType(
         "key-families": families_map.picture,
         "key-policy-ways": policy_ways.picture,
         "key-states": key_states.picture,
+        "key-stores": key_stores.picture,
         "lab": lab,
         "policy-layers": layers_view.rules,
         "s3-kms": s3_kms,

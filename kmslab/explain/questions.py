@@ -19,13 +19,13 @@ from kmslab.explain.page import Row
 from kmslab.iam.decision import Decision, Layer, Source
 from kmslab.iam.request import context
 from kmslab.kms import names, permissions
-from kmslab.kms.operations import NOT_ANSWERED, OPERATIONS
+from kmslab.kms.operations import OPERATIONS
 from kmslab.kms.request import Rooms
 from kmslab.s3 import records as buckets
 from kmslab.s3.permissions import on as on_bucket
 
 Given = Mapping[str, object]
-_ACTIONS = frozenset({*OPERATIONS, *NOT_ANSWERED, "ReEncryptFrom", "ReEncryptTo"})
+_ACTIONS = frozenset({*OPERATIONS, "ReEncryptFrom", "ReEncryptTo"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,10 +79,19 @@ def make_pair(session: pkcs11.Session, kind: Kind, template: Template) -> tuple[
     )
 
 
-def unwrap(domain_key: Any, kind: Kind, token: bytes) -> Any:
-    """The backing key of a token, as a session object that can do its one thing only."""
-    secret = kind.family in ("AES", "HMAC")
+def is_secret(kind: Kind) -> bool:
+    """Whether the domain key for secret keys wraps it, and not that for private keys."""
+    return kind.family in ("AES", "HMAC")
+
+
+def unwrap(domain_key: Any, kind: Kind, token: bytes, *, again: bool = False) -> Any:
+    """The backing key of a token, as a session object that can do its one thing only.
+
+    `again`: it may leave once more, wrapped under a trusted key.
+    """
+    secret = is_secret(kind)
     template = attributes.BACKING_KEY if secret else attributes.PRIVATE_BACKING_KEY
+    extractable = {Attribute.EXTRACTABLE: True} if again else {}
     return domain_key.unwrap_key(
         ObjectClass.SECRET_KEY if secret else ObjectClass.PRIVATE_KEY,
         _KEY_TYPES[kind.family],
@@ -90,7 +99,7 @@ def unwrap(domain_key: Any, kind: Kind, token: bytes) -> Any:
         mechanism=wrapping(kind),
         store=False,
         capabilities=_USES[kind.use],
-        template=dict(template),
+        template={**template, **extractable},
     )
 
 

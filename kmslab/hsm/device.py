@@ -21,6 +21,7 @@ import os
 import secrets
 import shutil
 import threading
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -63,6 +64,10 @@ class Pins:
         except (TypeError, ValueError):
             raise HsmRefused(f"{path}: does not hold the PINs of an HSM") from None
 
+    def write(self, path: Path) -> None:
+        """Writes the PINs for their owner's eyes only."""
+        write_private(path, json.dumps(asdict(self)))
+
 
 class Device:
     """One HSM that is switched on. `lock` is held around every call into its module."""
@@ -85,16 +90,29 @@ class Device:
         """A session of the security officer, who alone may mark a key as trusted."""
         return self._on().open(rw=True, so_pin=self._pins.officer, attribute_mapper=mapper())
 
-    def user(self) -> pkcs11.Session:
-        """A session of the crypto user, who makes and uses keys."""
-        return self._on().open(user_pin=self._pins.user, attribute_mapper=mapper())
+    def user(self, *, writing: bool = False) -> pkcs11.Session:
+        """A session of the crypto user, who makes and uses keys; `writing`: keys that stay, too."""
+        return self._on().open(rw=writing, user_pin=self._pins.user, attribute_mapper=mapper())
 
     def switch_off(self) -> None:
         """Unloads the module: what was in the HSM's memory is gone, its token folder stays."""
         with self.lock:
             if self._token is not None:
                 self._token = None
-                pkcs11.unload(self._module_path)
+                with suppress(PKCS11Error):  # its module was finalised behind our back
+                    pkcs11.unload(self._module_path)
+
+    def is_from(self, folder: Path) -> bool:
+        """Whether the HSM in `folder` is still this one; False where another took its place."""
+        try:
+            return Pins.read(folder / "pins.json") == self._pins
+        except (OSError, HsmRefused):
+            return False
+
+    @property
+    def token(self) -> pkcs11.Token:
+        """python-pkcs11's token."""
+        return self._on()
 
     @property
     def is_on(self) -> bool:
@@ -119,7 +137,7 @@ def provision(folder: Path) -> None:
     (folder / "tokens").mkdir(parents=True, mode=0o700)
     folder.chmod(0o700)
     pins = Pins(officer=secrets.token_hex(16), user=secrets.token_hex(16))
-    _write_private(folder / "pins.json", json.dumps(asdict(pins)))
+    pins.write(folder / "pins.json")
     path, module = _load(folder)
     try:
         slot = module.get_slots()[0].slot_id
@@ -140,7 +158,9 @@ def _load(folder: Path) -> tuple[str, _Module]:
     source = find_module()
     if source is None:
         raise HsmModuleMissing(missing())
-    _write_private(
+    if not (folder / "tokens").is_dir():
+        raise HsmRefused(f"{folder}: its token folder is gone")
+    write_private(
         folder / "softhsm2.conf", _CONFIGURATION.format(tokens=(folder / "tokens").resolve())
     )
     copy = folder / f"module-{secrets.token_hex(8)}.so"
@@ -169,9 +189,12 @@ def _initialise(module: str, configuration: Path) -> _Module:
                 os.environ["SOFTHSM2_CONF"] = before
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
     """Writes a file whole: another process that opens the lab now reads the old one or the new."""
     draft = path.with_name(f"{path.name}-{secrets.token_hex(8)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-    draft.replace(path)
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(text)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)  # a full disk

@@ -3,6 +3,9 @@
 There are two, since PKCS#11 ties what may be wrapped and unwrapped to the key it is done with: one
 for secret keys, one for private keys (why, stands in attributes.py).
 
+A rotation replaces both: each new pair is a generation, which an object's CKA_ID names ("2", "3" …;
+the first one's is empty). During a rotation an HSM has two generations (rotation.py).
+
 Making one takes both roles, in turn. The security officer makes it in the HSM's memory, as he alone
 may mark it as trusted. The crypto user keeps a copy, as only his objects lie encrypted on the disk.
 
@@ -55,50 +58,127 @@ def found(devices: Sequence[Device]) -> None:
     supply(devices)
 
 
-def supply(devices: Sequence[Device]) -> None:
+def bring(devices: Sequence[Device], generation: int) -> None:
+    """Gives the HSMs of a fleet domain keys of a new generation; the old ones stay."""
+    for label in _TEMPLATES:
+        if not any(_has(device, label, generation) for device in devices):
+            _make(devices[0], label, generation)
+    supply(devices, generation)
+
+
+def supply(devices: Sequence[Device], generation: int = 1) -> None:
     """Gives each HSM of a fleet the domain keys that another one has.
 
     Fleets of before had one key only, which lay on the disk in the clear: the second one is made
     now, the first one cloned once more, and the old object destroyed. The last HSM is the last to
     be supplied, so what was cut off by `kill -9` is done again.
     """
-    if not _missing(devices[-1]) and not _labels(devices[-1], private=False):
+    if not devices:
         return
-    if not any(_has(device, FOR_PRIVATE_KEYS) for device in devices):
+    readable = generation == 1 and _labels(devices[-1], private=False)
+    if not any(_missing(device, generation) for device in devices) and not readable:
+        return
+    if generation == 1 and not any(_has(device, FOR_PRIVATE_KEYS) for device in devices):
         _make(devices[0], FOR_PRIVATE_KEYS)
     for target in devices:
-        for label in _missing(target):
+        for label in _missing(target, generation):
             others = (device for device in devices if device is not target)
-            source = next((device for device in others if _has(device, label)), None)
+            source = next((each for each in others if _has(each, label, generation)), None)
             if source:
-                _clone(source, target, label)
+                _clone(source, target, label, generation)
         _destroy_readable(target)
 
 
-def find(session: pkcs11.Session, label: str = FOR_SECRET_KEYS) -> Any:
+def find(session: pkcs11.Session, label: str = FOR_SECRET_KEYS, generation: int = 0) -> Any:
     """A domain key's handle in this session's HSM: it can wrap and unwrap, and not be read.
 
-    Only the security officer marks a key as trusted, so none that a user made passes for it.
+    Of this generation, or of the oldest that is there. Only the security officer marks a key as
+    trusted, so none that a user made passes for it.
     """
-    for key in list(session.get_objects({Attribute.LABEL: label, Attribute.TRUSTED: True})):
-        return key
+    kept = session.get_objects({Attribute.LABEL: label, Attribute.TRUSTED: True})
+    found = sorted(((_generation(key), number, key) for number, key in enumerate(list(kept))))
+    for each, _, key in found:
+        if generation in (0, each):
+            return key
     raise NoSuchKey(f"no {label}")
 
 
-def _labels(device: Device, *, private: bool) -> set[str]:
+def generations(device: Device) -> set[int]:
+    """The generations of the domain keys in an HSM."""
+    with device.lock, device.user() as user:
+        return {_generation(key) for key in list(user.get_objects({Attribute.TRUSTED: True}))}
+
+
+def open_backup(
+    device: Device, backup_key: bytes, wrapped: Mapping[str, bytes], generation: int
+) -> None:
+    """Brings domain keys into a new HSM that were wrapped under a backup key."""
+    for label, data in wrapped.items():
+        with device.lock, device.meeting() as meeting:
+            with device.officer():
+                opening = _backup_key(meeting, backup_key, Attribute.UNWRAP)
+                key = _arrive(opening, data, label, generation)
+                opening.destroy()
+            _keep(device, key)
+
+
+def make_backup(device: Device, backup_key: bytes, generation: int) -> dict[str, bytes]:
+    """An HSM's domain keys, wrapped under a backup key: by label, 40 bytes each.
+
+    The security officer brings the backup key as a trusted key that is gone with the meeting.
+    """
+    with device.lock, device.meeting() as meeting:
+        with device.officer():
+            sealing = _backup_key(meeting, backup_key, Attribute.WRAP)
+        with device.user():
+            return {
+                label: sealing.wrap_key(
+                    find(meeting, label, generation), mechanism=Mechanism.AES_KEY_WRAP
+                )
+                for label in _TEMPLATES
+            }
+
+
+def _backup_key(session: pkcs11.Session, value: bytes, use: Attribute) -> Any:
+    return session.create_object(
+        {
+            Attribute.CLASS: ObjectClass.SECRET_KEY,
+            Attribute.KEY_TYPE: KeyType.AES,
+            Attribute.VALUE: value,
+            Attribute.TOKEN: False,
+            use: True,
+            **TRANSPORT_KEY,
+        }
+    )
+
+
+def _generation(key: Any) -> int:
+    return int(key[Attribute.ID] or b"1")
+
+
+def _name(generation: int) -> dict[str, bytes]:
+    """CKA_ID of a generation's keys, as python-pkcs11 takes it."""
+    return {} if generation == 1 else {"id": b"%d" % generation}
+
+
+def _labels(device: Device, *, private: bool, generation: int = 1) -> set[str]:
     """The labels of the domain keys in an HSM that are as they should be, or those of before."""
     template = {Attribute.TRUSTED: True, Attribute.PRIVATE: private}
     with device.lock, device.user() as user:
-        return {key[Attribute.LABEL] for key in user.get_objects(template)}
+        kept = list(user.get_objects(template))
+        return {key[Attribute.LABEL] for key in kept if _generation(key) == generation}
 
 
-def _missing(device: Device) -> list[str]:
-    kept = _labels(device, private=True)
+def _missing(device: Device, generation: int) -> list[str]:
+    kept = _labels(device, private=True, generation=generation)
     return [label for label in _TEMPLATES if label not in kept]
 
 
-def _has(device: Device, label: str) -> bool:
-    return any(label in _labels(device, private=private) for private in (True, False))
+def _has(device: Device, label: str, generation: int = 1) -> bool:
+    return any(
+        label in _labels(device, private=private, generation=generation)
+        for private in (True, False)
+    )
 
 
 def _destroy_readable(device: Device) -> None:
@@ -109,7 +189,7 @@ def _destroy_readable(device: Device) -> None:
             key.destroy()
 
 
-def _make(device: Device, label: str) -> None:
+def _make(device: Device, label: str, generation: int = 1) -> None:
     with device.lock, device.meeting() as meeting:
         with device.officer():
             key = meeting.generate_key(
@@ -119,11 +199,12 @@ def _make(device: Device, label: str) -> None:
                 label=label,
                 capabilities=_CAPABILITIES,
                 template=dict(_TEMPLATES[label]),
+                **_name(generation),
             )
         _keep(device, key)
 
 
-def _clone(source: Device, target: Device, label: str) -> None:
+def _clone(source: Device, target: Device, label: str, generation: int) -> None:
     """Gives `target` a domain key of `source`."""
     with source.lock, target.lock, source.meeting() as here, target.meeting() as there:
         with source.officer(), target.officer():
@@ -131,19 +212,26 @@ def _clone(source: Device, target: Device, label: str) -> None:
             sealing = _agree(own_private, public, MechanismFlag.WRAP)
             opening = _agree(private, own_public, MechanismFlag.UNWRAP)
         with source.user():
-            wrapped = sealing.wrap_key(find(here, label), mechanism=Mechanism.AES_KEY_WRAP)
+            domain_key = find(here, label, generation)
+            wrapped = sealing.wrap_key(domain_key, mechanism=Mechanism.AES_KEY_WRAP)
         with target.officer():
-            key = opening.unwrap_key(
-                ObjectClass.SECRET_KEY,
-                KeyType.AES,
-                wrapped,
-                mechanism=Mechanism.AES_KEY_WRAP,
-                store=False,
-                label=label,
-                capabilities=_CAPABILITIES,
-                template=dict(_TEMPLATES[label]),
-            )
+            key = _arrive(opening, wrapped, label, generation)
         _keep(target, key)
+
+
+def _arrive(opening: Any, wrapped: bytes, label: str, generation: int) -> Any:
+    """A domain key that was wrapped for this HSM, in its memory; the security officer's work."""
+    return opening.unwrap_key(
+        ObjectClass.SECRET_KEY,
+        KeyType.AES,
+        wrapped,
+        mechanism=Mechanism.AES_KEY_WRAP,
+        store=False,
+        label=label,
+        capabilities=_CAPABILITIES,
+        template=dict(_TEMPLATES[label]),
+        **_name(generation),
+    )
 
 
 def _keep(device: Device, key: Any) -> None:

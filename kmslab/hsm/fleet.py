@@ -1,59 +1,73 @@
-"""Three HSMs that share a domain key: any of them opens any exported key token.
+"""HSMs that share their domain keys: any of them opens any exported key token.
 
-Each token has an HSM it goes to first (so that its keys are at hand there) and the others as
-stand-ins: with one HSM switched off, the next one answers, and nothing is lost.
+`Fleet` is what KMS asks: each method has one HSM do something with a key, the next one where that
+HSM is gone (racks.py). It is also what a learner hurts and heals:
+
+    lab.hsms                                  a table: which HSMs there are, and what they did
+    lab.hsms.switch_off("hsm-a")              it is pulled out; switch_on puts it back
+    lab.hsms.remove("hsm-a")                  it is gone for good; add() makes another one
+    made = lab.hsms.backup("safe")            the domain keys, for 3 of 5 operators to open
+    lab.hsms.restore(made, made.cards[:3])    new HSMs from that, when all are lost
+    lab.hsms.rotate_domain_key()              a new domain key, and every token wrapped again
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from pkcs11.exceptions import PKCS11Error
 
-from kmslab.errors import FleetDown, HsmOff, HsmRefused, StoreError
-from kmslab.hsm import device, domain, outside, pairs, seeds
-from kmslab.hsm.device import Device
+from kmslab.errors import HsmRefused, StoreError
+from kmslab.hsm import ceremonies, outside, pairs, roster, rotation, seeds
+from kmslab.hsm.care import Care
 from kmslab.hsm.kinds import Kind, NewKey
+from kmslab.hsm.racks import Racks
 from kmslab.hsm.session import HsmSession
 
-NAMES = ("hsm-a", "hsm-b", "hsm-c")
+NAMES = ("hsm-a", "hsm-b", "hsm-c")  # of a new fleet
 Result = TypeVar("Result")
 
 
-class Fleet:
+class Fleet(Care):
     """The HSMs of one Region."""
 
-    def __init__(self, hsms: Sequence[HsmSession]) -> None:
-        self.hsms = tuple(hsms)
+    def __init__(self, racks: Racks) -> None:
+        super().__init__(racks)
         self._deletions = 0  # of key material, as far as the HSMs' memory knows
 
     @classmethod
     def open(cls, folder: Path, *, made: bool = False) -> Fleet:
         """Switches on the HSMs in `folder`; makes them first where there are none.
 
-        `made`: they were made before. If they are gone, `StoreError`: no other HSM opens the
-        tokens that are left.
+        An HSM that can't be used is out of service, and the table says why; if none can, the first
+        one's error is raised. `made`: they were made before. If they are gone, `StoreError`: no
+        other HSM opens the tokens that are left.
         """
         try:
-            with _alone(folder.parent):
+            with roster.alone(folder):
                 if made and not folder.exists():
-                    raise StoreError(f"the lab's HSMs are gone: {folder}; its keys went with them")
+                    raise StoreError(
+                        f"the lab's HSMs are gone: {folder}; its keys went with them, unless "
+                        "there is a backup: kmslab.recovery.recover"
+                    )
                 if not folder.exists():
-                    _make(folder)
+                    ceremonies.make(folder)
+                now = roster.read(folder)
+                ceremonies.tidy(folder, now)
                 # A login writes to the token, and another process would read half of it.
-                devices = [Device(folder / name) for name in NAMES]
-                domain.supply(devices)
-                return cls([HsmSession(device) for device in devices])
+                on = [each for each in now.places if each.is_on]
+                opened = ceremonies.open_all(folder, now, on)
         except (OSError, ValueError) as error:
             raise StoreError(f"the HSMs of {folder} can't be opened: {error}") from error
         except PKCS11Error as error:
             raise HsmRefused(f"the HSMs of {folder} refused: {type(error).__name__}") from error
+        errors = [each for each in opened.values() if not isinstance(each, HsmSession)]
+        if errors and len(errors) == len(now.places):
+            raise errors[0]
+        return cls(Racks(folder, now, opened))
 
     def generate(self, kind: Kind) -> NewKey:
         """Makes a backing key: its exported key token and, of a pair, its public key."""
@@ -109,8 +123,7 @@ class Fleet:
 
     def forget(self, token: bytes) -> None:
         """Destroys what the HSMs have in memory of a token."""
-        for hsm in self.hsms:
-            hsm.forget(token)
+        self._racks.each(lambda hsm: hsm.forget(token))
 
     def keep_up(self, deletions: int) -> None:
         """Empties the HSMs' memory when key material was deleted, by this process or another one.
@@ -118,51 +131,22 @@ class Fleet:
         `deletions` counts them. What is still there to be used is unwrapped again.
         """
         if deletions != self._deletions:
-            for hsm in self.hsms:
-                hsm.forget_all()
+            self._racks.each(HsmSession.forget_all)
             self._deletions = deletions
 
     def random(self, length: int) -> bytes:
         """`length` random bytes made in an HSM."""
         return self._serve(b"\0", lambda hsm: hsm.random(length))
 
-    def switch_off(self) -> None:
-        """Switches all HSMs off."""
-        for hsm in self.hsms:
-            hsm.switch_off()
+    def renewed(self, kind: Kind, token: bytes) -> bytes:
+        """A token as the records may keep it; called inside the transaction that keeps it.
+
+        Between making a token and keeping it, the domain key may have been rotated: then it is
+        wrapped again now. `HsmError` where that is too late: nothing was kept, so nothing is lost.
+        """
+        if self._records is None or not self._racks.saw_rotation():
+            return token
+        return rotation.renewed(self._racks, self._records, kind, token)
 
     def _serve(self, token: bytes, work: Callable[[HsmSession], Result]) -> Result:
-        first = token[0] % len(self.hsms)
-        for hsm in self.hsms[first:] + self.hsms[:first]:
-            try:
-                return work(hsm)
-            except HsmOff:
-                continue
-            except PKCS11Error as error:
-                raise HsmRefused(f"{hsm.device.name} refused: {type(error).__name__}") from error
-        raise FleetDown("no HSM of the fleet is switched on")
-
-    def __repr__(self) -> str:
-        return f"<Fleet of {', '.join(repr(hsm.device) for hsm in self.hsms)}>"
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Holds the folder's lock file: one process makes the fleet, another one waits for it."""
-    with (folder / "hsms.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _make(folder: Path) -> None:
-    """Makes the fleet beside its final place and moves it there whole, so no half fleet shows."""
-    draft = folder.with_name("hsms.draft")
-    shutil.rmtree(draft, ignore_errors=True)  # left by a process that was killed in here
-    draft.mkdir(mode=0o700)
-    for name in NAMES:
-        device.provision(draft / name)
-    devices = [Device(draft / name) for name in NAMES]
-    domain.found(devices)
-    for each in devices:
-        each.switch_off()
-    draft.rename(folder)
+        return self._racks.serve(token, work)

@@ -15,7 +15,7 @@ from typing import Any
 
 from kmslab.hsm import mechanisms, outside
 from kmslab.hsm.kinds import Kind, NewKey
-from kmslab.hsm.session import HsmSession
+from kmslab.hsm.session import AES, HsmSession
 
 _TOKEN_BYTES = 40
 
@@ -35,6 +35,13 @@ def seal(hsm: HsmSession, kind: Kind, seed: bytes) -> bytes:
 def unseal(hsm: HsmSession, kind: Kind, token: bytes) -> bytes:
     """The seed of a token; `HsmRefused` where the token was made for another kind of key."""
     return hsm.decrypt(token[:_TOKEN_BYTES], token[_TOKEN_BYTES:], _aad(kind))
+
+
+def rewrap(hsm: HsmSession, kind: Kind, token: bytes, generation: int) -> bytes:
+    """A token of any kind under another generation's domain key; the seed stays sealed."""
+    if not kind.is_seed:
+        return hsm.rewrap(kind, token, generation)
+    return hsm.rewrap(AES, token[:_TOKEN_BYTES], generation) + token[_TOKEN_BYTES:]
 
 
 def sign(hsm: HsmSession, kind: Kind, token: bytes, scheme: str, message: bytes) -> bytes:

@@ -26,7 +26,7 @@ from cachetools import LRUCache
 from pkcs11 import GCMParams, KeyType, Mechanism, MechanismFlag
 from pkcs11.exceptions import PKCS11Error
 
-from kmslab.errors import HsmOff, HsmRefused
+from kmslab.errors import HsmError, HsmOff, HsmRefused, TokenRefused
 from kmslab.hsm import attributes, backing, domain, mechanisms
 from kmslab.hsm.device import Device
 from kmslab.hsm.kinds import Kind
@@ -50,13 +50,12 @@ class _KeyCache(LRUCache[Any, Any]):
 class HsmSession:
     """The crypto user at work on one HSM. Every method holds the HSM's lock while it runs."""
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device, generation: int = 0) -> None:
         self.device = device
         with device.lock:
             try:
                 self._session: pkcs11.Session | None = device.user()
-                self._for_secret_keys = domain.find(self._session)
-                self._for_private_keys = domain.find(self._session, domain.FOR_PRIVATE_KEYS)
+                self.hold(generation)
             except PKCS11Error as error:
                 raise HsmRefused(
                     f"{device.name} can't be used by its crypto user: {type(error).__name__}"
@@ -64,6 +63,27 @@ class HsmSession:
         self._backing = _KeyCache(KEYS_AT_HAND)  # exported key token → key
         self._derived = _KeyCache(KEYS_AT_HAND)  # (exported key token, nonce) → key
         self._nonces: LRUCache[bytes, tuple[bytes, int]] = LRUCache(KEYS_AT_HAND)
+
+    def hold(self, generation: int = 0, other: int = 0) -> None:
+        """Wraps and unwraps with this generation of the domain keys, and unwraps with another too.
+
+        0 is the oldest that is there, and no other one.
+        """
+        with self.device.lock:
+            session = self.pkcs11_session
+            self._for_secret_keys = domain.find(session, domain.FOR_SECRET_KEYS, generation)
+            self._for_private_keys = domain.find(session, domain.FOR_PRIVATE_KEYS, generation)
+            self._others = (
+                {
+                    secret: domain.find(session, label, other)
+                    for secret, label in (
+                        (True, domain.FOR_SECRET_KEYS),
+                        (False, domain.FOR_PRIVATE_KEYS),
+                    )
+                }
+                if other
+                else {}
+            )
 
     def generate(self, kind: Kind = AES) -> bytes:
         """Makes a secret backing key; returns its exported key token, the only form that leaves."""
@@ -140,7 +160,7 @@ class HsmSession:
         A sealed seed's token begins with that of the key that seals it (seeds.py), which goes too.
         """
         with self.device.lock:
-            if self._session is None:
+            if not self.is_on:
                 return  # switched off: there is nothing in its memory, and no module to call
             derived = [name for name in self._derived if token.startswith(name[0])]
             tokens = [name for name in self._backing if token.startswith(name)]
@@ -152,25 +172,71 @@ class HsmSession:
     def forget_all(self) -> None:
         """Destroys every key in the HSM's memory that came there by a token."""
         with self.device.lock:
-            while self._session is not None and (self._derived or self._backing):
+            while self.is_on and (self._derived or self._backing):
                 (self._derived or self._backing).popitem()
 
     def switch_off(self) -> None:
         """Switches the HSM off; the keys in its memory are gone, the exported tokens are not."""
         with self.device.lock:
             self._session = self._for_secret_keys = self._for_private_keys = None
+            self._others = {}
             self.device.switch_off()
+
+    @property
+    def is_on(self) -> bool:
+        """False once it was switched off, or its device was."""
+        return self._session is not None and self.device.is_on
 
     @property
     def pkcs11_session(self) -> pkcs11.Session:
         """The crypto user's PKCS#11 session; `HsmOff` where the HSM is switched off."""
-        if self._session is None:
+        if self._session is None or not self.device.is_on:
             raise HsmOff(f"{self.device.name} is switched off")
         return self._session
 
+    def domain_name(self, generation: int = 0) -> str:
+        """What tells a domain key from others: 16 hexadecimal digits, the same in every HSM.
+
+        They are a hash of what the key makes of 32 zeros (AES Key Wrap is deterministic), so they
+        say nothing of the key. 0 is the generation in use.
+        """
+        with self.device.lock:
+            key = self._for_secret_keys
+            if generation:
+                key = domain.find(self.pkcs11_session, domain.FOR_SECRET_KEYS, generation)
+            zeros = backing.admit(self.pkcs11_session, AES, bytes(32))
+            try:
+                wrapped = key.wrap_key(zeros, mechanism=backing.wrapping(AES))
+            finally:
+                zeros.destroy()
+            return hashlib.sha256(wrapped).hexdigest()[:16]
+
+    def is_sound(self) -> bool:
+        """Whether the HSM can still wrap a key under its domain key."""
+        try:
+            return bool(self.domain_name())
+        except (HsmError, PKCS11Error):
+            return False
+
+    def rewrap(self, kind: Kind, token: bytes, generation: int) -> bytes:
+        """A token under another generation's domain key; as it is, where it already is.
+
+        The backing key is never outside the HSM in between: unwrapped under the old domain key, it
+        can be wrapped again under a trusted key only. That rule is a part of the domain key itself
+        (attributes.py), so it needs no right beyond the crypto user's.
+        """
+        label = domain.FOR_SECRET_KEYS if backing.is_secret(kind) else domain.FOR_PRIVATE_KEYS
+        with self.device.lock:
+            new = domain.find(self.pkcs11_session, label, generation)
+            key = self._unwrap(kind, token, again=True)
+            try:
+                wrapped: bytes = new.wrap_key(key, mechanism=backing.wrapping(kind))
+            finally:
+                key.destroy()
+            return wrapped
+
     def _domain_key(self, kind: Kind) -> Any:
-        secret = kind.family in ("AES", "HMAC")
-        return self._for_secret_keys if secret else self._for_private_keys
+        return self._for_secret_keys if backing.is_secret(kind) else self._for_private_keys
 
     def _nonce(self, token: bytes) -> bytes:
         nonce, left = self._nonces.get(token, (b"", 0))
@@ -195,11 +261,17 @@ class HsmSession:
             self._derived[token, nonce] = key
         return key
 
-    def _unwrap(self, kind: Kind, token: bytes) -> Any:
+    def _unwrap(self, kind: Kind, token: bytes, *, again: bool = False) -> Any:
+        other = self._others.get(backing.is_secret(kind))
         try:
-            return backing.unwrap(self._domain_key(kind), kind, token)
+            return backing.unwrap(self._domain_key(kind), kind, token, again=again)
         except PKCS11Error as error:
-            raise HsmRefused("the key token does not open under the domain key") from error
+            if other is None:
+                raise TokenRefused("the key token does not open under the domain key") from error
+        try:
+            return backing.unwrap(other, kind, token, again=again)
+        except PKCS11Error as error:
+            raise TokenRefused("the key token does not open under the domain keys") from error
 
 
 def _gcm(iv: bytes, aad: bytes) -> GCMParams:

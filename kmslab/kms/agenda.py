@@ -8,7 +8,9 @@ from typing import Literal
 from kmslab.kms.key import Key
 from kmslab.kms.request import Rooms
 
-Kind = Literal["rotate", "rotate on demand", "expire", "delete", "settle", "scrub"]
+Kind = Literal[
+    "rotate", "rotate on demand", "expire", "delete", "settle", "scrub", "connect", "disconnect"
+]
 DAY = 86_400.0  # seconds
 
 
@@ -27,18 +29,32 @@ class Due:
 
 def schedule(rooms: Rooms, key: Key, time: float, kind: Kind, detail: str = "") -> None:
     """Something will happen to the key at this time, once."""
+    schedule_for(rooms, (key.account, key.region, key.key_id), time, kind, detail)
+
+
+def schedule_for(
+    rooms: Rooms, whom: tuple[str, str, str], time: float, kind: Kind, detail: str = ""
+) -> None:
+    """The same for whatever has an account, a Region and an id: a custom key store."""
     rooms.store.write(
         "INSERT INTO due (time, kind, account, region, key_id, detail) VALUES (?, ?, ?, ?, ?, ?)",
-        (time, kind, key.account, key.region, key.key_id, detail),
+        (time, kind, *whom, detail),
     )
 
 
 def cancel(rooms: Rooms, key: Key, kind: Kind, detail: str | None = None) -> None:
     """What was scheduled for a key in its Region will not happen."""
+    cancel_for(rooms, key.account, key.region, key.key_id, kind, detail)
+
+
+def cancel_for(
+    rooms: Rooms, account: str, region: str, name: str, kind: Kind, detail: str | None = None
+) -> None:
+    """The same for whatever has an account, a Region and an id."""
     rooms.store.write(
         "DELETE FROM due WHERE key_id = ? AND region = ? AND account = ? AND kind = ? "
         "AND detail = coalesce(?, detail)",
-        (key.key_id, key.region, key.account, kind, detail),
+        (name, region, account, kind, detail),
     )
 
 

@@ -35,3 +35,12 @@ def check_symmetric(key: Key) -> None:
         raise AwsError(
             "InvalidKeyUsageException", "You cannot generate a data key with an asymmetric CMK"
         )
+
+
+def check_not_stored(key: Key) -> None:
+    """UnsupportedOperationException for a key in a custom key store."""
+    if key.store_id:
+        raise AwsError(
+            "UnsupportedOperationException",
+            f"{key.arn} origin is {key.origin} which is not valid for this operation.",
+        )

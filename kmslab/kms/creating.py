@@ -10,6 +10,7 @@ from kmslab.kms.key import Key
 from kmslab.kms.material import Material
 from kmslab.kms.request import Request, Rooms
 from kmslab.kms.specs import ENCRYPT, SPECS, SYMMETRIC, Spec
+from kmslab.kms.stores import keys as stored
 
 MOST_KEYS = 100_000  # customer managed keys in an account and Region
 
@@ -17,42 +18,51 @@ MOST_KEYS = 100_000  # customer managed keys in an account and Region
 def prepare(rooms: Rooms, call: Call) -> NewKey | None:
     """The key material, made before the records are locked: an RSA pair takes seconds."""
     spec, usage = _kind(call)
-    if _origin(call) == "EXTERNAL":
+    stored.check_request(call)
+    if _origin(call) != "AWS_KMS":
         return None
     return material.make(rooms, spec.usages[usage].kind)
 
 
 def create_key(request: Request) -> Output:
-    """CreateKey: makes a KMS key. With Origin EXTERNAL it waits for the caller's key material."""
+    """CreateKey: makes a KMS key. With Origin EXTERNAL it waits for the caller's key material.
+
+    In a custom key store, its material is made there, or an external key stands for it.
+    """
     rooms, call = request.rooms, request.call
     room_for_one_more(rooms, call)
+    stored.check_store(request)
     new_tags = tags.checked({}, request.get("Tags", []))
     key = add(rooms, call, request.prepared)
     policy = saving_policies.of_new_key(request, key)
     policies.put(rooms, key, policy)
     tags.put(rooms, key, new_tags)
+    if key.store_id:
+        stored.furnish(request, key)
     return {"KeyMetadata": keys.metadata(rooms, key)}
 
 
 def add(rooms: Rooms, call: Call, made: NewKey | None, manager: str = "CUSTOMER") -> Key:
     """Keeps a new key with its material, as the parameters of a CreateKey call describe it."""
     (spec, usage), settings, asked = _kind(call), rooms.settings, call.parameters
-    multi_region = bool(asked.get("MultiRegion"))
+    multi_region, origin = bool(asked.get("MultiRegion")), _origin(call)
     key = Key(
         account=call.account,
         region=call.region,
         key_id=settings.new_multi_region_id() if multi_region else settings.new_id(),
         created=settings.now(),
         description=asked.get("Description") or "",
-        state=states.ENABLED if made else states.PENDING_IMPORT,
-        material_id=settings.new_material_id() if made else "",
+        state=states.PENDING_IMPORT if origin == "EXTERNAL" else states.ENABLED,
+        material_id="" if origin == "EXTERNAL" else settings.new_material_id(),
         spec_name=spec.name,
         usage_name=usage,
-        origin=_origin(call),
+        origin=origin,
         manager=manager,
         primary_region=call.region if multi_region else "",
         deletion=None,
         window=None,
+        store_id=asked.get("CustomKeyStoreId") or "",
+        external_id=asked.get("XksKeyId") or "",
     )
     records.add(rooms, key)
     if made:
@@ -62,13 +72,7 @@ def add(rooms: Rooms, call: Call, made: NewKey | None, manager: str = "CUSTOMER"
 
 
 def _origin(call: Call) -> str:
-    origin: str = call.parameters.get("Origin") or "AWS_KMS"
-    if origin not in ("AWS_KMS", "EXTERNAL"):
-        raise AwsError(
-            "UnsupportedOperationException",
-            f"kmslab has no custom key stores yet, so no keys with Origin {origin}.",
-        )
-    return origin
+    return call.parameters.get("Origin") or "AWS_KMS"
 
 
 def _kind(call: Call) -> tuple[Spec, str]:

@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from kmslab.aws.call import Output
 from kmslab.errors import AwsError, HsmRefused
-from kmslab.kms import algorithms, material
+from kmslab.kms import algorithms, backing, material
 from kmslab.kms.ciphertext import Ciphertext, additional_data
 from kmslab.kms.key import Key
-from kmslab.kms.request import Request, Rooms
+from kmslab.kms.request import Request
 from kmslab.kms.specs import SYMMETRIC, hash_name
 
 Context = Mapping[str, str]
@@ -69,33 +69,30 @@ def re_encrypt(request: Request) -> Output:
     }
     if material_id:
         answer["SourceKeyMaterialId"] = material_id
-    if destination.is_symmetric:
+    if destination.shows_material:
         answer["DestinationKeyMaterialId"] = destination.material_id
     return answer
 
 
-def seal(rooms: Rooms, key: Key, plaintext: bytes, context: Context) -> bytes:
+def seal(request: Request, key: Key, plaintext: bytes, context: Context) -> bytes:
     """A symmetric ciphertext blob."""
     aad = additional_data(key.key_id, key.material_id, context)
-    sealed = rooms.fleet.encrypt(material.current(rooms, key), plaintext, aad)
+    sealed = backing.encrypt(request, key, plaintext, aad)
     return Ciphertext(key.key_id, key.material_id, sealed).pack()
 
 
-def unseal(rooms: Rooms, key: Key, blob: Ciphertext, context: Context) -> bytes:
+def unseal(request: Request, key: Key, blob: Ciphertext, context: Context) -> bytes:
     """What is in a symmetric ciphertext blob, or InvalidCiphertextException."""
-    token = material.token(rooms, key, blob.material_id)
-    if token is None:
-        raise AwsError("InvalidCiphertextException")
     aad = additional_data(blob.key_id, blob.material_id, context)
     try:
-        return rooms.fleet.decrypt(token, blob.sealed, aad)
+        return backing.decrypt(request, key, blob.material_id, blob.sealed, aad)
     except HsmRefused:
         raise AwsError("InvalidCiphertextException") from None
 
 
 def _close(request: Request, key: Key, algorithm: str, plaintext: bytes, context: Context) -> bytes:
     if algorithm == SYMMETRIC:
-        return seal(request.rooms, key, plaintext, context)
+        return seal(request, key, plaintext, context)
     _no_context(context, "encrypting")
     digest = _HASHES[hash_name(algorithm)]
     most = key.usage.kind.size // 8 - 2 * digest.digest_size - 2
@@ -115,7 +112,8 @@ def _open(request: Request, key: Key, algorithm: str, context: Context) -> tuple
     blob = request.get("CiphertextBlob")
     if algorithm == SYMMETRIC:
         parts = Ciphertext.unpack(blob)
-        return unseal(request.rooms, key, parts, context), parts.material_id
+        shown = parts.material_id if key.shows_material else ""
+        return unseal(request, key, parts, context), shown
     _no_context(context, "decrypting")
     token, kind = material.current(request.rooms, key), key.usage.kind
     try:

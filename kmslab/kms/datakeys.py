@@ -7,8 +7,10 @@ from kmslab.aws.call import Call, Output
 from kmslab.errors import AwsError
 from kmslab.kms import algorithms
 from kmslab.kms.cryptography import seal
+from kmslab.kms.key import Key
 from kmslab.kms.request import Request, Rooms
 from kmslab.kms.specs import ENCAPSULATE, SIGN, SPECS
+from kmslab.kms.stores import random as stored
 
 BYTES = {"AES_128": 16, "AES_256": 32}
 
@@ -44,10 +46,15 @@ def generate_data_key_pair_without_plaintext(request: Request) -> Output:
 
 
 def generate_random(request: Request) -> Output:
-    """GenerateRandom: 1 to 1024 bytes from an HSM's random generator."""
+    """GenerateRandom: 1 to 1024 bytes from the random generator of an HSM: KMS's, or of a cluster.
+
+    CustomKeyStoreId names a CloudHSM key store; an external key store has no such operation.
+    """
     length = request.get("NumberOfBytes")
     if length is None:
         raise AwsError("ValidationException", "NumberOfBytes is required.")
+    if request.get("CustomKeyStoreId") is not None:
+        return {"Plaintext": stored.of_cluster(request, length)}
     return {"Plaintext": request.rooms.fleet.random(length)}
 
 
@@ -59,15 +66,20 @@ def _new_data_key(request: Request) -> bytes:
 def _wrapped(request: Request, data_key: bytes) -> Output:
     context = request.get("EncryptionContext", {})
     return {
-        "CiphertextBlob": seal(request.rooms, request.key, data_key, context),
+        "CiphertextBlob": seal(request, request.key, data_key, context),
         "KeyId": request.key.arn,
-        "KeyMaterialId": request.key.material_id,
+        **_material_id(request.key),
     }
+
+
+def _material_id(key: Key) -> Output:
+    return {"KeyMaterialId": key.material_id} if key.shows_material else {}
 
 
 def _pair(request: Request) -> tuple[bytes, Output]:
     """The private key (PKCS#8), and everything of the answer but that."""
     algorithms.check_symmetric(request.key)
+    algorithms.check_not_stored(request.key)
     key, spec = request.key, request.get("KeyPairSpec")
     if spec not in SPECS:
         raise AwsError(
@@ -80,7 +92,7 @@ def _pair(request: Request) -> tuple[bytes, Output]:
     private, public = request.rooms.fleet.generate_readable(kind)
     context = request.get("EncryptionContext", {})
     return private, {
-        "PrivateKeyCiphertextBlob": seal(request.rooms, key, private, context),
+        "PrivateKeyCiphertextBlob": seal(request, key, private, context),
         "PublicKey": public,
         "KeyId": key.arn,
         "KeyPairSpec": spec,

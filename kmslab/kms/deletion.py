@@ -13,6 +13,7 @@ from kmslab.kms import agenda, generations, records, states
 from kmslab.kms.agenda import DAY, Due
 from kmslab.kms.key import Key
 from kmslab.kms.request import Request, Rooms
+from kmslab.kms.stores import keys as stored
 from kmslab.kms.timing import when
 
 DEFAULT_DAYS, LEAST_DAYS, MOST_DAYS = 30, 7, 30
@@ -48,9 +49,10 @@ def cancel_key_deletion(request: Request) -> Output:
 
 def delete_when_due(rooms: Rooms, key: Key, due: Due) -> None:
     """The end of a waiting period."""
+    ended = stored.end(rooms, key)
     records.delete(rooms, key)
     agenda.scrub_later(rooms, key)
-    rooms.recorder.happened(key.arn, "DeleteKey", due.time, {"keyId": key.key_id})
+    rooms.recorder.happened(key.arn, "DeleteKey", due.time, {"keyId": key.key_id}, ended)
     left = records.related(rooms, key)
     for each in left[:1]:
         generations.settle(rooms, each)  # imported material may now be in every Region left

@@ -11,6 +11,7 @@ from kmslab.kms import agenda, deletion, importing, records, replicas, rotation
 from kmslab.kms.agenda import Due
 from kmslab.kms.key import Key
 from kmslab.kms.request import Rooms
+from kmslab.kms.stores import connecting, locking
 
 SCRUB_AGAIN_SECONDS = 60  # after another process was in the way
 _HAPPENINGS: Mapping[str, Callable[[Rooms, Key, Due], None]] = MappingProxyType(
@@ -20,6 +21,12 @@ _HAPPENINGS: Mapping[str, Callable[[Rooms, Key, Due], None]] = MappingProxyType(
         "expire": importing.expire_when_due,
         "delete": deletion.delete_when_due,
         "settle": replicas.settle_when_due,
+    }
+)
+_OF_STORES: Mapping[str, Callable[[Rooms, Due], None]] = MappingProxyType(
+    {
+        "connect": connecting.connect_when_due,
+        "disconnect": connecting.disconnect_when_due,
     }
 )
 
@@ -32,6 +39,7 @@ def happen(rooms: Rooms) -> None:
     deleted, here or in another process, leaves this process's HSMs too.
     """
     rooms.store.catch_up()
+    connecting.keep_up(rooms)
     with suppress(HsmError):
         while due := _first(rooms):
             if due.kind == "scrub":
@@ -48,10 +56,13 @@ def _first(rooms: Rooms) -> Due | None:
 
 
 def _happen(rooms: Rooms, due: Due) -> None:
-    with rooms.store.transaction():
+    with locking.for_due(rooms, due), rooms.store.transaction():
         if agenda.first(rooms, due.time) != due:
             return  # another process took it
         agenda.take(rooms, due)
+        if due.kind in _OF_STORES:
+            _OF_STORES[due.kind](rooms, due)
+            return
         key = records.find(rooms, due.account, due.region, due.key_id)
         if key is not None:
             _HAPPENINGS[due.kind](rooms, key, due)

@@ -16,7 +16,7 @@ from typing import Any
 
 from kmslab.aws.call import Output
 from kmslab.errors import AwsError
-from kmslab.kms import agenda, generations, material, tokens, unwrapping
+from kmslab.kms import agenda, generations, material, rewrapping, tokens, unwrapping
 from kmslab.kms.agenda import DAY, Due
 from kmslab.kms.key import Key
 from kmslab.kms.request import Request, Rooms
@@ -39,6 +39,7 @@ def get_parameters_for_import(request: Request) -> Output:
         "bits": kind.size,
         "wrapping key": base64.b64encode(made.token).decode(),
         "ends": ends,
+        "domain": rewrapping.Tokens(rooms.store).domain(),
     }
     return {
         "KeyId": key.arn,
@@ -60,7 +61,8 @@ def import_key_material(request: Request) -> Output:
     named = tokens.fingerprint(rooms, key.key_id, bare)
     generations.admit(request, named)
     agenda.cancel(rooms, key, "expire", named)
-    values = {"token": rooms.fleet.admit(key.usage.kind, bare), "public": public}
+    token = rooms.fleet.renewed(key.usage.kind, rooms.fleet.admit(key.usage.kind, bare))
+    values = {"token": token, "public": public}
     material.change(rooms, key, named, **values, expires=expires)
     if request.get("KeyMaterialDescription"):
         material.change(rooms, key, named, description=request.get("KeyMaterialDescription"))
@@ -98,11 +100,16 @@ def _answer(key: Key, named: str) -> Output:
 
 
 def _token(request: Request) -> dict[str, Any]:
-    """The facts of the import token, or the error that AWS has for a wrong one."""
-    facts = tokens.read(request.rooms, "import", request.get("ImportToken"))
+    """The facts of the import token, or the error that AWS has for a wrong one.
+
+    Its wrapping key opens under the domain key of its time only, so it ends with that, too.
+    """
+    rooms = request.rooms
+    facts = tokens.read(rooms, "import", request.get("ImportToken"))
     if facts is None or facts["key"] != request.key.arn:
         raise AwsError("InvalidImportTokenException")
-    if facts["ends"] < request.rooms.settings.now():
+    domain = rewrapping.Tokens(rooms.store).domain()
+    if facts["ends"] < rooms.settings.now() or facts.get("domain", domain) != domain:
         raise AwsError("ExpiredImportTokenException")
     return facts
 

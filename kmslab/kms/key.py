@@ -25,11 +25,13 @@ class Key:
     material_id: str  # of the current material; empty before the first import
     spec_name: str
     usage_name: str
-    origin: str  # AWS_KMS, or EXTERNAL for imported material
+    origin: str  # AWS_KMS, EXTERNAL for imported material, or the kind of its key store
     manager: str  # CUSTOMER, or AWS
     primary_region: str  # of a multi-Region key; empty for a single-Region one
     deletion: float | None  # when it is deleted, in state PendingDeletion
     window: int | None  # waiting period in days, in both states of pending deletion
+    store_id: str = ""  # of the custom key store that it is in, if it is in one
+    external_id: str = ""  # of its external key (XksKeyId), in an external key store
 
     @property
     def arn(self) -> str:
@@ -50,6 +52,11 @@ class Key:
     def is_symmetric(self) -> bool:
         """Whether it is a symmetric encryption key: the only kind that rotates."""
         return self.spec.family == "symmetric"
+
+    @property
+    def shows_material(self) -> bool:
+        """Whether answers name its key material: one that can rotate, so none in a key store."""
+        return self.is_symmetric and not self.store_id
 
     @property
     def is_primary(self) -> bool:

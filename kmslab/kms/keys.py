@@ -7,6 +7,7 @@ from kmslab.kms import generations, material, paging, records, rotation, states
 from kmslab.kms.key import Key
 from kmslab.kms.request import Request, Rooms
 from kmslab.kms.specs import LISTED_AS, OLD_SPECS
+from kmslab.kms.stores import records as key_stores
 from kmslab.kms.timing import when
 
 LIMIT = paging.Limit(default=100, most=1000)
@@ -76,9 +77,22 @@ def metadata(rooms: Rooms, key: Key) -> Output:
     }
     if key.spec_name in OLD_SPECS:
         shown["CustomerMasterKeySpec"] = key.spec_name
-    if key.is_symmetric and key.material_id:
+    if key.shows_material and key.material_id:
         shown["CurrentKeyMaterialId"] = key.material_id
-    return {**shown, **_deletion(key), **_expiry(rooms, key), **_regions(rooms, key)}
+    more = (_deletion(key), _expiry(rooms, key), _regions(rooms, key), _store(rooms, key))
+    return {name: value for part in (shown, *more) for name, value in part.items()}
+
+
+def _store(rooms: Rooms, key: Key) -> Output:
+    """Of a key in a custom key store: which one, and what is behind it."""
+    store = key_stores.of_key(rooms, key)
+    if store is None:
+        return {}
+    if key.external_id:
+        behind: Output = {"XksKeyConfiguration": {"Id": key.external_id}}
+    else:
+        behind = {"CloudHsmClusterId": store.cluster_id}
+    return {"CustomKeyStoreId": store.store_id, **behind}
 
 
 def _deletion(key: Key) -> Output:

@@ -30,7 +30,7 @@ class Material:
 
     material_id: str
     number: int  # 1, 2, 3 … as they came
-    token: bytes | None  # None: imported material that is not there
+    token: bytes | None  # None: imported material that is not there, or a key in a cluster
     public: bytes | None  # of a key pair: its public key in DER
     state: str
     rotated: float | None = None  # when it became current, if by rotation
@@ -47,13 +47,14 @@ def make(rooms: Rooms, kind: Kind) -> NewKey:
 
 
 def add(rooms: Rooms, key: Key, material: Material) -> None:
-    """Keeps one more generation of a key's material."""
+    """Keeps one more generation of a key's material, under the domain key of now."""
+    token = material.token and rooms.fleet.renewed(key.usage.kind, material.token)
     rooms.store.write(
         f"INSERT INTO material (account, region, key_id, {_COLUMNS}) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *(key.account, key.region, key.key_id, material.material_id, material.number),
-            *(material.token, material.public, material.state, material.rotated),
+            *(token, material.public, material.state, material.rotated),
             *(material.rotation, material.description, material.expires),
         ),
     )

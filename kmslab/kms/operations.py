@@ -31,6 +31,8 @@ from kmslab.kms import (
 from kmslab.kms.finding import Finder
 from kmslab.kms.request import Request, Rooms
 from kmslab.kms.specs import AGREE, ENCAPSULATE, ENCRYPT, MAC, SIGN
+from kmslab.kms.stores import connecting, describing, updating
+from kmslab.kms.stores import creating as key_stores
 
 Perform = Callable[[Request], Output]
 
@@ -56,7 +58,6 @@ class Operation:
 by_id, by_name, by_ciphertext = finding.by_id, finding.by_name, finding.by_ciphertext
 _KEY_ID, _KEY_NAME = by_id("KeyId"), by_name("KeyId")
 _ENCLAVE = ("Recipient",)  # the lab has no Nitro Enclaves
-_STORE = ("CustomKeyStoreId", "XksKeyId")
 
 
 def _using(
@@ -83,9 +84,7 @@ def _naming(perform: Perform) -> Operation:
 OPERATIONS: Mapping[str, Operation] = MappingProxyType(
     {
         # keys as records
-        "CreateKey": Operation(
-            creating.create_key, changes=True, prepare=creating.prepare, not_yet=_STORE
-        ),
+        "CreateKey": Operation(creating.create_key, changes=True, prepare=creating.prepare),
         "DescribeKey": Operation(keys.describe_key, _KEY_NAME),
         "ListKeys": Operation(keys.list_keys),
         "EnableKey": _changing(keys.enable_key),
@@ -137,9 +136,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "GenerateDataKeyPairWithoutPlaintext": _using(
             ENCRYPT, datakeys.generate_data_key_pair_without_plaintext
         ),
-        "GenerateRandom": Operation(
-            datakeys.generate_random, not_yet=("CustomKeyStoreId", *_ENCLAVE)
-        ),
+        "GenerateRandom": Operation(datakeys.generate_random, not_yet=_ENCLAVE),
         "Sign": _using(SIGN, signing.sign),
         "Verify": _using(SIGN, signing.verify),
         "GetPublicKey": Operation(signing.get_public_key, _KEY_NAME),
@@ -148,15 +145,12 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "DeriveSharedSecret": _using(AGREE, agreement.derive_shared_secret, not_yet=_ENCLAVE),
         "Encapsulate": _using(ENCAPSULATE, agreement.encapsulate),
         "Decapsulate": _using(ENCAPSULATE, agreement.decapsulate),
+        # custom key stores
+        "CreateCustomKeyStore": Operation(key_stores.create_custom_key_store, changes=True),
+        "ConnectCustomKeyStore": Operation(connecting.connect_custom_key_store, changes=True),
+        "DisconnectCustomKeyStore": Operation(connecting.disconnect_custom_key_store, changes=True),
+        "DescribeCustomKeyStores": Operation(describing.describe_custom_key_stores),
+        "UpdateCustomKeyStore": Operation(updating.update_custom_key_store, changes=True),
+        "DeleteCustomKeyStore": Operation(describing.delete_custom_key_store, changes=True),
     }
-)
-# Not answered, and why. Together with the table above: botocore's whole model of KMS.
-NOT_ANSWERED: Mapping[str, str] = MappingProxyType(
-    dict.fromkeys(
-        (
-            *("CreateCustomKeyStore", "ConnectCustomKeyStore", "DisconnectCustomKeyStore"),
-            *("DescribeCustomKeyStores", "UpdateCustomKeyStore", "DeleteCustomKeyStore"),
-        ),
-        "custom key stores need a CloudHSM cluster, which the lab does not have yet",
-    )
 )

@@ -8,6 +8,8 @@ Most ask for one thing, the permission of their own name on their key. The other
     CreateKey with tags      kms:TagResource too
     ReplicateKey             on the primary key, and kms:CreateKey in the replica's Region
     UpdatePrimaryRegion      on the old primary key and the new one
+    Create- and UpdateCustomKeyStore   of a CloudHSM key store, cloudhsm:DescribeClusters too and,
+                             before the account's first one, iam:CreateServiceLinkedRole
     RetireGrant              the grant decides: its retiring principal, its grantee if it lends
                              RetireGrant, the account it was made in; key policies have no say
 
@@ -27,6 +29,7 @@ from kmslab.kms import aliases, grants, lending, policies, records
 from kmslab.kms.conditions import Keys
 from kmslab.kms.key import Key
 from kmslab.kms.request import Rooms
+from kmslab.kms.stores import linked_role
 
 # The operations that another account's callers can be allowed, by key policy or grant.
 ACROSS_ACCOUNTS = frozenset(
@@ -59,6 +62,8 @@ def asks(rooms: Rooms, call: Call, keys: list[Key]) -> Iterator[Ask]:
             yield from _creating(rooms, call, call.parameters["ReplicaRegion"])
         case "CreateKey":
             yield from _creating(rooms, call, call.region)
+        case "CreateCustomKeyStore" | "UpdateCustomKeyStore":
+            yield from _about_key_store(rooms, call)
         case name if keys:
             yield from (on(rooms, call, f"kms:{name}", key) for key in keys)
         case name:
@@ -104,6 +109,20 @@ def _creating(rooms: Rooms, call: Call, region: str) -> Iterator[Ask]:
         keys = Keys(rooms, call, "kms:TagResource")
         every = f"arn:aws:kms:{region}:{call.account}:key/*"
         yield Ask("kms:TagResource", every, lookup=keys, region=region)
+
+
+def _about_key_store(rooms: Rooms, call: Call) -> Iterator[Ask]:
+    yield _without_key(rooms, call, f"kms:{call.operation}")
+    if call.parameters.get("CloudHsmClusterId") is None:
+        return
+    yield Ask("cloudhsm:DescribeClusters", rcps=False)
+    if call.operation == "CreateCustomKeyStore" and not linked_role.exists(rooms, call.account):
+        yield Ask(
+            "iam:CreateServiceLinkedRole",
+            linked_role.arn(call.account),
+            lookup=lambda name: (linked_role.SERVICE,) if name == "iam:awsservicename" else None,
+            rcps=False,
+        )
 
 
 def _about_alias(rooms: Rooms, call: Call, keys: list[Key]) -> Iterator[Ask]:

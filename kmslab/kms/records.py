@@ -7,11 +7,20 @@ from typing import Any
 from kmslab.kms.key import Key
 from kmslab.kms.request import Rooms
 
-_COLUMNS = (
+_KEPT = (
     "account, region, key_id, created, description, state, material_id, spec, usage, origin, "
-    "manager, primary_region, deletion, window"
+    "manager, primary_region, deletion, window, store, external"
 )
-_MARKS = ", ".join("?" * len(_COLUMNS.split(",")))
+_MARKS = ", ".join("?" * len(_KEPT.split(",")))
+# A key in a custom key store that isn't connected, or whose material is lost, is Unavailable. The
+# state that is kept is the one it has again afterwards, and what EnableKey and DisableKey change.
+_STATE = (
+    "CASE WHEN store = '' OR state NOT IN ('Enabled', 'Disabled') THEN state "
+    "WHEN lost OR NOT EXISTS (SELECT 1 FROM key_store AS s WHERE s.account = kms_key.account "
+    "AND s.region = kms_key.region AND s.store_id = kms_key.store AND s.state = 'CONNECTED') "
+    "THEN 'Unavailable' ELSE state END"
+)
+_COLUMNS = _KEPT.replace(" state,", f" {_STATE},")
 # Tables whose rows belong to a key, and go with it.
 _BELONGINGS = ("material", "policy", "tag", "alias", "key_grant", "due", "kms_key")
 
@@ -19,11 +28,11 @@ _BELONGINGS = ("material", "policy", "tag", "alias", "key_grant", "due", "kms_ke
 def add(rooms: Rooms, key: Key) -> None:
     """Keeps a new key."""
     rooms.store.write(
-        f"INSERT INTO kms_key ({_COLUMNS}) VALUES ({_MARKS})",
+        f"INSERT INTO kms_key ({_KEPT}) VALUES ({_MARKS})",
         (
             *(key.account, key.region, key.key_id, key.created, key.description, key.state),
             *(key.material_id, key.spec_name, key.usage_name, key.origin, key.manager),
-            *(key.primary_region, key.deletion, key.window),
+            *(key.primary_region, key.deletion, key.window, key.store_id, key.external_id),
         ),
     )
     _count(rooms, key, 1)

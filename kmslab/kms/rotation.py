@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from kmslab.aws.call import Output
 from kmslab.errors import AwsError
-from kmslab.kms import agenda, material, paging, records, states
+from kmslab.kms import agenda, algorithms, material, paging, records, states
 from kmslab.kms.agenda import DAY, Due
 from kmslab.kms.key import Key
 from kmslab.kms.material import DOES_NOT_EXPIRE, EXPIRES, Material
@@ -45,8 +45,12 @@ def disable_key_rotation(request: Request) -> Output:
 
 
 def get_key_rotation_status(request: Request) -> Output:
-    """GetKeyRotationStatus: whether it rotates by itself, how often, and when next."""
+    """GetKeyRotationStatus: whether it rotates by itself, how often, and when next.
+
+    UnsupportedOperationException for a key in a custom key store ("Key states of AWS KMS keys").
+    """
     rooms, key = request.rooms, request.key
+    algorithms.check_not_stored(key)
     days, following, on_demand = _plan(rooms, key)
     deleting = key.state in (states.PENDING_DELETION, states.PENDING_REPLICA_DELETION)
     status: Output = {"KeyId": key.arn, "KeyRotationEnabled": days is not None and not deleting}
@@ -91,7 +95,7 @@ def list_key_rotations(request: Request) -> Output:
     """ListKeyRotations: the rotations that are done or, with ALL_KEY_MATERIAL, every generation."""
     rooms, key, page = request.rooms, request.key, paging.page(request, LIMIT)
     every = request.get("IncludeKeyMaterial") == "ALL_KEY_MATERIAL"
-    if every and not key.is_symmetric:
+    if every and not key.shows_material:
         raise AwsError("UnsupportedOperationException")
     entries = [
         (f"{each.number:08}", _entry(key, each))
@@ -183,6 +187,7 @@ def _check(key: Key) -> None:
     """Raises UnsupportedOperationException for a key that does not rotate by itself."""
     if not key.is_symmetric:
         raise AwsError("UnsupportedOperationException")
+    algorithms.check_not_stored(key)
     _check_primary(key)
 
 

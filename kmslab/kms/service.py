@@ -12,7 +12,9 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from botocore.model import ServiceModel
 
@@ -22,8 +24,10 @@ from kmslab.aws.validation import validate
 from kmslab.errors import AwsError
 from kmslab.kms import algorithms, due, finding, grants, permissions, states
 from kmslab.kms.key import Key
-from kmslab.kms.operations import NOT_ANSWERED, OPERATIONS, Operation
+from kmslab.kms.operations import OPERATIONS, Operation
 from kmslab.kms.request import Request, Rooms
+from kmslab.kms.stores import keys as stored
+from kmslab.kms.stores import locking
 
 _FAILURES = Failures(
     busy=("DependencyTimeoutException", 500),
@@ -49,7 +53,7 @@ class Kms:
             raise
 
     def _answer(self, call: Call) -> Answer:
-        rooms, keys = self._rooms, list[Key]()
+        rooms, keys, noted, ids = self._rooms, list[Key](), dict[str, Any](), list[str]()
         try:
             with _FAILURES.translated():
                 due.happen(rooms)
@@ -59,22 +63,36 @@ class Kms:
                 if operation.is_about_no_key:
                     self._authorize(call, keys)
                 prepared = operation.prepare(rooms, call) if operation.prepare else None
-                with rooms.store.transaction() if operation.changes else nullcontext():
+                with self._transaction(operation, call):
                     keys += operation.find(rooms, call)
                     if not operation.is_about_no_key:
                         self._authorize(call, keys)
                     _check_keys(operation, call, keys)
-                    request = Request(call, rooms, tuple(keys), prepared)
+                    noted |= stored.noted(keys) if operation.usage else {}
+                    request = Request(call, rooms, tuple(keys), prepared, noted, ids)
                     output = _perform(operation, request)
-                    request_id = rooms.recorder.success(call, _arns(keys), output, request.noted)
+                    request_id = rooms.recorder.success(
+                        call, _arns(keys), output, noted, request_id="".join(ids)
+                    )
                 if operation.changes:
                     due.happen(rooms)
         except AwsError as error:
             self._declare(call, error)
             with _FAILURES.translated():
-                error.request_id = rooms.recorder.failure(call, _arns(keys), error)
+                error.request_id = rooms.recorder.failure(
+                    call, _arns(keys), error, noted, "".join(ids)
+                )
             raise
         return Answer(output, request_id)
+
+    @contextmanager
+    def _transaction(self, operation: Operation, call: Call) -> Iterator[None]:
+        """What changes records does all or nothing of it; what only reads needs no lock."""
+        if not operation.changes:
+            yield
+            return
+        with locking.for_call(self._rooms, call), self._rooms.store.transaction():
+            yield
 
     def _authorize(self, call: Call, keys: list[Key]) -> None:
         """Asks for every permission that the call needs; the first no refuses it."""
@@ -111,10 +129,9 @@ _INSTEAD = {
 def _operation(call: Call) -> Operation:
     operation = OPERATIONS.get(call.operation)
     if operation is None:
-        why = NOT_ANSWERED.get(call.operation, "it is not in its table")
         raise AwsError(
             "UnsupportedOperationException",
-            f"kmslab does not answer kms:{call.operation} yet: {why}.",
+            f"kmslab does not answer kms:{call.operation} yet.",
         )
     for name in operation.not_yet:
         if call.parameters.get(name) not in (None, False):

@@ -17,7 +17,7 @@ from typing import Any
 from kmslab.hsm.kinds import Kind
 from kmslab.kms.request import Rooms
 
-_KIND = Kind("HMAC", "SIGN", 256)
+SERVICE_KEY = Kind("HMAC", "SIGN", 256)
 _MAC_BYTES = 32
 
 
@@ -52,5 +52,7 @@ def fingerprint(rooms: Rooms, key_id: str, material: bytes) -> str:
 
 
 def _mac(rooms: Rooms, kind: str, body: bytes) -> bytes:
-    token = rooms.settings.service_token(lambda: rooms.fleet.generate(_KIND).token)
-    return rooms.fleet.mac(_KIND, token, "sha256", kind.encode() + b"\0" + body)
+    token = rooms.settings.service_token(
+        lambda: rooms.fleet.renewed(SERVICE_KEY, rooms.fleet.generate(SERVICE_KEY).token)
+    )
+    return rooms.fleet.mac(SERVICE_KEY, token, "sha256", kind.encode() + b"\0" + body)

@@ -11,13 +11,11 @@ from functools import lru_cache
 from kmslab.iam.documents import Statement
 from kmslab.iam.elements import Element
 from kmslab.iam.wildcards import ANY, ONE, matches
-from kmslab.kms.operations import NOT_ANSWERED, OPERATIONS
+from kmslab.kms.operations import OPERATIONS
 
 # ReEncrypt is an operation that asks for two permissions, and none of its own name.
 HALVES = ("ReEncryptFrom", "ReEncryptTo")
-ACTIONS = tuple(
-    f"kms:{name}" for name in sorted({*OPERATIONS, *NOT_ANSWERED, *HALVES} - {"ReEncrypt"})
-)
+ACTIONS = tuple(f"kms:{name}" for name in sorted({*OPERATIONS, *HALVES} - {"ReEncrypt"}))
 _BY_SMALL = {action.lower(): action for action in ACTIONS}
 _ALIAS_ACTIONS = frozenset({"kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias"})
 

@@ -16,6 +16,9 @@ from kmslab.course.check import (
     lesson09,
     lesson10,
     lesson11,
+    lesson12,
+    lesson13,
+    lesson14,
     lesson16,
 )
 
@@ -31,5 +34,8 @@ __all__ = [
     "lesson09",
     "lesson10",
     "lesson11",
+    "lesson12",
+    "lesson13",
+    "lesson14",
     "lesson16",
 ]

@@ -8,6 +8,7 @@ from typing import Any
 from kmslab.course import flow, holders, s3_flow, signature
 from kmslab.course.widgets.anatomy import CiphertextAnatomy
 from kmslab.course.widgets.bucket_calls import BucketCalls
+from kmslab.course.widgets.cluster import HurtCluster
 from kmslab.course.widgets.families import KeyFamilies
 from kmslab.course.widgets.layers import PolicySieve
 from kmslab.course.widgets.life import KeyLife
@@ -17,6 +18,7 @@ from kmslab.course.widgets.playground import PolicyPlayground
 from kmslab.course.widgets.progress import Progress
 from kmslab.course.widgets.stepper import Stepper
 from kmslab.course.widgets.timeline import TrailTimeline
+from kmslab.course.widgets.wall import HsmWall
 from kmslab.envelope import Header
 from kmslab.lab import Lab
 
@@ -24,6 +26,8 @@ __all__ = [
     "BucketCalls",
     "CiphertextAnatomy",
     "GrantLife",
+    "HsmWall",
+    "HurtCluster",
     "KeyFamilies",
     "KeyLife",
     "PolicyPlayground",

@@ -1,0 +1,1 @@
+"""AWS CloudHSM: clusters of HSMs that are only yours, their users, keys and backups."""

@@ -1,0 +1,220 @@
+"""The HSMs of a fleet at work: which of them serves, and what happens when one fails.
+
+A token has an HSM it goes to first (so that its keys are at hand there), and the others are its
+stand-ins. An HSM that refuses is asked to prove itself with its domain key: if it can, the refusal
+was an answer; if it can't, it is taken out of service, and the next one is asked. So whoever asks
+hears of a failure only when no HSM is left.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pkcs11.exceptions import PKCS11Error
+
+from kmslab.errors import FleetDown, HsmError, HsmOff, HsmRefused, KmslabError, TokenRefused
+from kmslab.hsm import ceremonies, roster
+from kmslab.hsm.roster import Place, Roster
+from kmslab.hsm.session import HsmSession
+
+Result = TypeVar("Result")
+RECENT_SECONDS = 5.0  # after a rotation, in which a request may hold a token of before
+
+
+@dataclass(slots=True)
+class Member:
+    """One HSM of the fleet, as this process has it."""
+
+    place: Place
+    session: HsmSession | None = None
+    trouble: str = ""  # why it is out of service
+    served: int = 0  # calls, by this process
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it serves."""
+        return self.session is not None and self.session.is_on
+
+
+class Racks:
+    """Where a fleet's HSMs stand. `members` is replaced whole, so it can be read without a lock."""
+
+    def __init__(self, folder: Path, now: Roster, opened: ceremonies.Opened) -> None:
+        self.folder = folder
+        self.roster = now
+        self.members = tuple(_member(place, opened.get(place.name)) for place in now.places)
+        self._stamp = roster.stamp(folder)
+        self._lock = threading.RLock()
+        self._rotated = float("-inf")  # when this process saw a rotation
+
+    def serve(self, token: bytes, work: Callable[[HsmSession], Result]) -> Result:
+        """Has the first HSM that can do a piece of work; `FleetDown` where none is left."""
+        self.catch_up()
+        members = self.members
+        first = token[0] % max(len(members), 1)
+        for member in members[first:] + members[:first]:
+            while session := member.session:
+                try:
+                    result = work(session)
+                except HsmOff:
+                    break
+                except (HsmRefused, PKCS11Error) as error:
+                    if session.is_sound():
+                        raise self._refusal(session, error) from error
+                    if not self._take_out(member, session, error):
+                        break
+                else:
+                    member.served += 1
+                    return result
+        raise FleetDown(self._why())
+
+    def catch_up(self) -> None:
+        """Does what another process, or a ceremony, wrote into the roster."""
+        if roster.stamp(self.folder) == self._stamp:
+            return
+        with self._lock:
+            stamp = roster.stamp(self.folder)
+            if stamp not in (None, self._stamp):
+                self._follow(roster.read(self.folder))
+            self._stamp = stamp
+
+    def put_in(self, opened: ceremonies.Opened, now: Roster) -> None:
+        """Takes HSMs that a ceremony opened into service."""
+        with self._lock:
+            known = {each.place.name: each for each in self.members}
+            for name in opened:
+                if name in known and (session := known[name].session):
+                    session.switch_off()
+            self.members = tuple(
+                _member(place, opened[place.name], known.get(place.name))
+                if place.name in opened
+                else known.get(place.name) or Member(place)
+                for place in now.places
+            )
+            self.roster = now
+
+    def at_work(self) -> list[HsmSession]:
+        """The HSMs that are on."""
+        self.catch_up()
+        return [each.session for each in self.members if each.session and each.is_on]
+
+    def at_work_or_down(self) -> list[HsmSession]:
+        """The HSMs that are on; `FleetDown` where none is."""
+        sessions = self.at_work()
+        if not sessions:
+            raise FleetDown(self._why())
+        return sessions
+
+    def saw_rotation(self) -> bool:
+        """Whether a token that this process made may be of another domain key than is used now."""
+        self.catch_up()
+        return bool(self.roster.coming) or self._rotated > float("-inf")
+
+    def each(self, work: Callable[[HsmSession], None]) -> None:
+        """Does a piece of work in every HSM that is on; one that fails is taken out of service."""
+        for member in self.members:
+            if session := member.session:
+                try:
+                    work(session)
+                except PKCS11Error as error:
+                    self._take_out(member, session, error)
+
+    def switch_off(self) -> None:
+        """Switches all HSMs off in this process."""
+        for each in self.members:
+            if each.session:
+                each.session.switch_off()
+
+    def _follow(self, now: Roster) -> None:
+        before, known = self.roster, {each.place.name: each for each in self.members}
+        members = []
+        for place in now.places:
+            member = known.pop(place.name, None) or Member(place)
+            member.place = place
+            self._follow_one(member, now)
+            members.append(member)
+        for gone in known.values():
+            if gone.session:
+                gone.session.switch_off()
+        self.members, self.roster = tuple(members), now
+        if now.generation != before.generation:
+            self._rotated = time.monotonic()
+            for session in [each.session for each in members if each.session]:
+                session.forget_all()
+
+    def _follow_one(self, member: Member, now: Roster) -> None:
+        session, folder = member.session, self.folder / member.place.name
+        if not member.place.is_on:
+            if session:
+                session.switch_off()
+            member.trouble = ""
+            return
+        same = session is not None and session.device.is_from(folder)
+        if session and same and (not session.is_on or _holds(session, now)):
+            return  # as it was: at work, or taken out of service
+        if session:
+            session.switch_off()
+        try:
+            with roster.alone(self.folder):
+                member.session = ceremonies.open_one(self.folder, member.place, now)
+            member.trouble = ""
+        except KmslabError as error:
+            member.session, member.trouble = None, str(error)
+
+    def _take_out(self, member: Member, session: HsmSession, error: Exception) -> bool:
+        """Switches an HSM off that fails; True where another one took its place meanwhile."""
+        folder = self.folder / member.place.name
+        if member.session is session and session.is_on:
+            member.trouble = _reason(folder, session, error)
+        session.switch_off()
+        if session.device.is_from(folder) or not (folder / "pins.json").exists():
+            return False
+        with self._lock:
+            if member.session is session:
+                self._follow_one(member, self.roster)
+        return member.is_on
+
+    def _refusal(self, session: HsmSession, error: Exception) -> HsmError:
+        if isinstance(error, TokenRefused) and time.monotonic() < self._rotated + RECENT_SECONDS:
+            return FleetDown("the domain key was replaced while the request ran: ask again")
+        if isinstance(error, HsmRefused):
+            return error
+        return HsmRefused(f"{session.device.name} refused: {type(error).__name__}")
+
+    def _why(self) -> str:
+        troubles = [f"{each.place.name}: {each.trouble}" for each in self.members if each.trouble]
+        if not troubles:
+            return "no HSM of the fleet is switched on"
+        return f"no HSM of the fleet is left; {'; '.join(troubles)}"
+
+
+def _member(
+    place: Place, opened: HsmSession | KmslabError | None, known: Member | None = None
+) -> Member:
+    served = known.served if known else 0
+    if isinstance(opened, KmslabError):
+        return Member(place, None, str(opened), served)
+    return Member(place, opened, "", served)
+
+
+def _holds(session: HsmSession, now: Roster) -> bool:
+    """Takes the domain keys of a roster into use; False where the HSM doesn't have them."""
+    for other in (now.coming, 0):
+        try:
+            session.hold(now.generation, other)
+        except (HsmError, PKCS11Error):
+            continue
+        return True
+    return False
+
+
+def _reason(folder: Path, session: HsmSession, error: Exception) -> str:
+    if not any((folder / "tokens").glob("*")):
+        return "its token folder is gone"
+    cause = error.__cause__ or error
+    return f"{session.device.name} refused: {type(cause).__name__}"

@@ -1,0 +1,1 @@
+"""Custom key stores: KMS keys whose material is in a CloudHSM cluster or behind an XKS proxy."""
