@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kmslab.course import flow, holders, signature
+from kmslab.course import flow, holders, inside, signature
 from kmslab.course.widgets.anatomy import CiphertextAnatomy
 from kmslab.course.widgets.cluster import HurtCluster
 from kmslab.course.widgets.families import KeyFamilies
@@ -19,6 +19,7 @@ from kmslab.course.widgets.stepper import Stepper
 from kmslab.course.widgets.timeline import TrailTimeline
 from kmslab.course.widgets.wall import HsmWall
 from kmslab.envelope import Header
+from kmslab.lab import Lab
 
 __all__ = [
     "CiphertextAnatomy",
@@ -36,6 +37,7 @@ __all__ = [
     "data_key_holders",
     "encryption_flow",
     "signature_way",
+    "way_down",
 ]
 
 
@@ -54,3 +56,8 @@ def signature_way(
 ) -> Stepper:
     """Lesson 04: the way of a signature; with `arrived`, of another message than was signed."""
     return Stepper(signature.story(message, signed, public, arrived))
+
+
+def way_down(lab: Lab, blob: bytes, context: Mapping[str, str]) -> Stepper:
+    """Lesson 15: the way of a blob down to the domain key and back; it is decrypted once."""
+    return Stepper(inside.story(inside.look(lab, blob, context)))
