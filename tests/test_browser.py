@@ -37,6 +37,10 @@ STEPPERS = {  # where it is made, the step that a later cell moved it to, and st
         "widgets.encryption_flow(",
         ("6 Read it again", "1 Ask for a data key", "3 Encrypt the file"),
     ),
+    "15_inside_kms": (
+        "widgets.way_down(",
+        ("7 Check, decrypt, forget", "1 The blob arrives", "3 Which backing key"),
+    ),
 }
 
 

@@ -18,6 +18,7 @@ from kmslab.course.check import (
     lesson12,
     lesson13,
     lesson14,
+    lesson15,
     lesson16,
 )
 
@@ -35,5 +36,6 @@ __all__ = [
     "lesson12",
     "lesson13",
     "lesson14",
+    "lesson15",
     "lesson16",
 ]
