@@ -15,6 +15,7 @@
     │       └── AttributeRefused    with PKCS#11's return value, and the attribute that stopped it
     ├── StoreError          the lab's folder can't be made, read or written
     │   └── StoreBusy           another process writes, and didn't end in time
+    ├── ClusterError        a CloudHSM cluster can't: its own tree is in cloudhsm/errors.py
     ├── EnvelopeError       a file isn't what envelope encryption wrote, or was changed since
     └── DamagedObject       what S3 stored on the disk was changed, moved or cut off
 

@@ -40,6 +40,11 @@ STEPPERS = {  # where it is made, the step that a later cell moved it to, and st
     "11_s3": (
         "widgets.s3_way(",
         ("7 S3 has the data key decrypted", "1 PUT", "3 Two forms of one key"),
+
+
+    "15_inside_kms": (
+        "widgets.way_down(",
+        ("7 Check, decrypt, forget", "1 The blob arrives", "3 Which backing key"),
     ),
 }
 

@@ -26,7 +26,13 @@ from pkcs11 import KeyType
 
 from kmslab import Lab
 from kmslab.cloudhsm.admin import CloudHsmCli
-from kmslab.cloudhsm.errors import ClusterError, KeyNotFound, NoActiveHsm, UserNotFound
+from kmslab.cloudhsm.errors import (
+    ClusterError,
+    KeyNotFound,
+    NoActiveHsm,
+    QuorumRequired,
+    UserNotFound,
+)
 
 INVALID, MISSING = "CloudHsmInvalidRequestException", "CloudHsmResourceNotFoundException"
 
@@ -188,6 +194,20 @@ def test_a_damaged_backup_is_passed_over_for_the_one_before(fresh: Lab, change: 
     add_hsm(fresh, cli.cluster_id)
     session = alice(cli, check_availability=False)
     assert session.get_key(label="key").decrypt(session.get_key(label="key").encrypt(b"x")) == b"x"
+
+
+def test_a_quorum_comes_back_with_the_users(fresh: Lab) -> None:
+    cli = active(fresh, hsms=1)
+    cli.create_user("second", BOB, "admin")
+    cli.set_quorum("user", 2)
+    delete_all(fresh, cli)
+    add_hsm(fresh, cli.cluster_id)
+    assert cli.quorum_values() == {"user": 2, "quorum": 1}
+    new = restored(fresh, backups(fresh)[-1]["BackupId"])
+    assert new.quorum_values() == {"user": 2, "quorum": 1}
+    new.login("admin", ADMIN)
+    with pytest.raises(QuorumRequired):
+        new.create_user("mallory", BOB)
 
 
 def test_in_a_seeded_lab_keys_and_backups_keep_their_order() -> None:

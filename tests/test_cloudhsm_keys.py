@@ -304,6 +304,17 @@ def test_an_hsm_that_comes_back_gets_what_it_missed(fresh: Lab) -> None:
     assert not list(unit.session.get_objects({Attribute.ID: old_id}))
 
 
+def test_an_hsm_that_has_not_got_a_key_is_passed_over(two: CloudHsmCli, session: Session) -> None:
+    key = aes(session)
+    sealed = key.encrypt(b"text")
+    first, second = two._estate.units(two.cluster_id)
+    first.destroy(key._record)
+    assert key.decrypt(sealed) == b"text"
+    second.destroy(key._record)
+    with pytest.raises(KeyNotAvailable):
+        key.decrypt(sealed)
+
+
 @pytest.mark.parametrize(
     "call",
     [

@@ -454,7 +454,7 @@ def test_what_was_mended_while_connecting_is_no_failure(own: World) -> None:
 def test_a_connecting_store_can_be_disconnected_and_does_not_connect_later(own: World) -> None:
     own.disconnect()
     own.kms.connect_custom_key_store(CustomKeyStoreId=own.store)
-    own.lab.clock.advance(minutes=8)
+    own.lab.clock.advance(minutes=5)
     own.disconnect()
     own.kms.connect_custom_key_store(CustomKeyStoreId=own.store)
     own.lab.clock.advance(minutes=5)

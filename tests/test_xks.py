@@ -67,14 +67,14 @@ class Caller:
         self.number = 0
         self.credential = proxy.configuration["XksProxyAuthenticationCredential"]
 
-    def headers(self, path: str, body: bytes, **more: str) -> dict[str, str]:
+    def headers(self, path: str, body: bytes, service: str = signing.SERVICE) -> dict[str, str]:
         """Signed headers, made by botocore at the lab's time."""
         moment = self.lab.clock.now().strftime("%Y%m%dT%H%M%SZ")
         given = {"host": self.proxy.host, "x-amz-date": moment}
         request = AWSRequest("POST", f"https://{self.proxy.host}{path}", given, data=body)
         secret = self.credential["RawSecretAccessKey"]
         auth = botocore.auth.SigV4Auth(
-            Credentials(self.credential["AccessKeyId"], secret), "kms-xks-proxy", "us-east-1"
+            Credentials(self.credential["AccessKeyId"], secret), service, "us-east-1"
         )
         request.context["timestamp"] = moment
         text = auth.string_to_sign(request, auth.canonical_request(request))
@@ -84,7 +84,7 @@ class Caller:
             f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders={names}, "
             f"Signature={auth.signature(text, request)}"
         )
-        return {**given, "authorization": header, "content-type": "application/json", **more}
+        return {**given, "authorization": header, "content-type": "application/json"}
 
     def call(self, operation: str, body: dict[str, Any] | None = None, **more: Any) -> Answer:
         """A signed request of an operation; no two are the same."""
@@ -386,6 +386,19 @@ def test_a_request_that_was_changed_is_not_from_kms(caller: Caller, change: dict
     assert (status, answer["errorName"]) == (401, "AuthenticationFailedException")
     assert len(caller.proxy.log) == before
     assert _forged(caller, {})[0] == 200
+
+
+def test_a_signature_for_another_service_is_none(caller: Caller) -> None:
+    raw = json.dumps({"requestMetadata": {**METADATA, "kmsRequestId": "for s3"}}).encode()
+    path = f"{caller.proxy.path}/health"
+    assert caller.send(path, caller.headers(path, raw, "s3"), raw)[0] == 401
+    assert caller.send(path, caller.headers(path, raw), raw)[0] == 200
+
+
+def test_a_body_that_is_too_long_is_refused_though_it_is_signed_and_right(caller: Caller) -> None:
+    fits = protocol.MOST_BODY_BYTES - 400
+    for length, status in ((fits, 200), (protocol.MOST_BODY_BYTES, 400)):
+        assert caller.call("health", {"more": "x" * length})[0] == status
 
 
 def test_a_request_is_taken_once(caller: Caller) -> None:

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pkcs11 import Attribute, GCMParams, KeyType, Mechanism, MechanismFlag, ObjectClass
+from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
 from pkcs11.exceptions import PKCS11Error
 
 from kmslab.cloudhsm import keys, users
 from kmslab.cloudhsm.errors import (
     BadRequest,
-    CryptoRefused,
     KeyNotAvailable,
     KeyNotFound,
     NoActiveHsm,
@@ -21,13 +20,13 @@ from kmslab.cloudhsm.errors import (
     Pkcs11Refused,
 )
 from kmslab.cloudhsm.keys import KeyRecord
+from kmslab.cloudhsm.sealing import checked_bytes, open_sealed, seal
 from kmslab.cloudhsm.unit import Unit
 from kmslab.errors import HsmOff
 
 if TYPE_CHECKING:
     from kmslab.cloudhsm.session import Session
 
-IV_BYTES, TAG_BYTES = 12, 16
 Result = TypeVar("Result")
 _SIGN = {
     "RSA": Mechanism.SHA256_RSA_PKCS,
@@ -100,7 +99,7 @@ class Key:
         the ciphertext, 16 bytes of tag. Of a pair, the public key does it."""
         data = checked_bytes(data)
         if mechanism is None and self._record.kind == "AES":
-            return self._use(lambda unit, key: _seal(unit, key, data, checked_bytes(aad)))
+            return self._use(lambda unit, key: seal(unit, key, data, checked_bytes(aad)))
         return self._use(
             lambda _, key: bytes(
                 key.encrypt(data, mechanism=mechanism, mechanism_param=mechanism_param)
@@ -119,7 +118,7 @@ class Key:
         """Opens what `encrypt` made; `CryptoRefused` where a tag doesn't fit."""
         data = checked_bytes(data)
         if mechanism is None and self._record.kind == "AES":
-            return self._use(lambda _, key: _open(key, data, checked_bytes(aad)))
+            return self._use(lambda _, key: open_sealed(key, data, checked_bytes(aad)))
         return self._use(
             lambda _, key: bytes(
                 key.decrypt(data, mechanism=mechanism, mechanism_param=mechanism_param)
@@ -276,30 +275,3 @@ class Key:
     def __repr__(self) -> str:
         kind = f"{self._record.kind} {self._record.size}"
         return f"<Key {self.handle} {self.label!r}, {kind}, of {self.owner}>"
-
-
-def checked_bytes(data: Any) -> bytes:
-    """Bytes, or `BadRequest`."""
-    if not isinstance(data, bytes | bytearray | memoryview):
-        raise BadRequest(f"bytes are due, not {type(data).__name__}")
-    return bytes(data)
-
-
-def _seal(unit: Unit, key: Any, data: bytes, aad: bytes) -> bytes:
-    iv: bytes = unit.session.generate_random(IV_BYTES * 8)
-    parameters = GCMParams(iv, aad, TAG_BYTES * 8)
-    return iv + bytes(key.encrypt(data, mechanism=Mechanism.AES_GCM, mechanism_param=parameters))
-
-
-def _open(key: Any, data: bytes, aad: bytes) -> bytes:
-    if len(data) < IV_BYTES + TAG_BYTES:
-        raise CryptoRefused("the ciphertext is too short")
-    parameters = GCMParams(data[:IV_BYTES], aad, TAG_BYTES * 8)
-    try:
-        return bytes(
-            key.decrypt(data[IV_BYTES:], mechanism=Mechanism.AES_GCM, mechanism_param=parameters)
-        )
-    except PKCS11Error as error:
-        if type(error).__name__ in ("GeneralError", "EncryptedDataInvalid"):
-            raise CryptoRefused("the tag doesn't fit") from None
-        raise

@@ -2,6 +2,7 @@
 
 ciphertext-anatomy  the parts of a ciphertext (lesson 03)
 encryption-flow   envelope encryption between KMS, your program and the disk (lesson 06)
+hsm-fleet         a ciphertext's way down to the domain key and back (lesson 15)
 key-families      which key specs there are, and what each may be used for (lesson 02)
 key-policy-ways   how a request comes through a key policy (lesson 07)
 key-stores        who has to be there for a ciphertext to open (lesson 14)
@@ -23,6 +24,7 @@ from kmslab.course import (
     anatomy_view,
     families_map,
     flow,
+    inside,
     key_states,
     key_stores,
     layers_view,
@@ -53,6 +55,11 @@ def encryption_flow(kind: str = "svg") -> Picture:
     return flow.picture(kind=kind)
 
 
+def hsm_fleet(kind: str = "svg") -> Picture:
+    """Decrypt in seven steps, between a program, KMS and its HSMs."""
+    return inside.picture(kind=kind)
+
+
 @lru_cache
 def lab(kind: str = "svg") -> Picture:
     """A notebook, boto3, KMS, its records and three HSMs."""
@@ -78,6 +85,7 @@ FIGURES: Mapping[str, Callable[[str], Picture]] = MappingProxyType(
     {
         "ciphertext-anatomy": anatomy_view.picture,
         "encryption-flow": encryption_flow,
+        "hsm-fleet": hsm_fleet,
         "key-families": families_map.picture,
         "key-policy-ways": policy_ways.picture,
         "key-states": key_states.picture,

@@ -19,6 +19,7 @@ from kmslab.course.check import (
     lesson12,
     lesson13,
     lesson14,
+    lesson15,
     lesson16,
 )
 
@@ -37,5 +38,6 @@ __all__ = [
     "lesson12",
     "lesson13",
     "lesson14",
+    "lesson15",
     "lesson16",
 ]

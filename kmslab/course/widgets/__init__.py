@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kmslab.course import flow, holders, s3_flow, signature
+from kmslab.course import flow, holders, inside, signature
 from kmslab.course.widgets.anatomy import CiphertextAnatomy
 from kmslab.course.widgets.bucket_calls import BucketCalls
 from kmslab.course.widgets.cluster import HurtCluster
@@ -40,6 +41,7 @@ __all__ = [
     "encryption_flow",
     "s3_way",
     "signature_way",
+    "way_down",
 ]
 
 
@@ -63,3 +65,8 @@ def signature_way(
 ) -> Stepper:
     """Lesson 04: the way of a signature; with `arrived`, of another message than was signed."""
     return Stepper(signature.story(message, signed, public, arrived))
+
+
+def way_down(lab: Lab, blob: bytes, context: Mapping[str, str]) -> Stepper:
+    """Lesson 15: the way of a blob down to the domain key and back; it is decrypted once."""
+    return Stepper(inside.story(inside.look(lab, blob, context)))

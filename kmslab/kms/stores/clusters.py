@@ -140,23 +140,16 @@ def _with_key(rooms: Rooms, key: Key, work: Callable[[KeyStoreSession, str], Res
     """Lets `work` use the key in the cluster.
 
     KMSInvalidStateException where KMS does not get there, or the key is gone: then it becomes
-    Unavailable. A handle is good for one cluster only, so it is looked up by label and remembered.
+    Unavailable.
     """
     store = records.of_key(rooms, key)
     assert store is not None  # noqa: S101  keys of this origin are in a store
-
-    def with_handle(session: KeyStoreSession, handles: Handles) -> Result:
-        if key.arn in handles:
-            with suppress(KeyNotFound):  # it may be there under another handle
-                return work(session, handles[key.arn])
-        found = session.find_keys(key.arn)
-        if not found:
-            raise KeyNotFound(key.arn)
-        handles[key.arn] = found[0]
-        return work(session, found[0])
-
     try:
-        return rooms.connections.use(store, lambda: sealing.unseal(rooms, store), with_handle)
+        return rooms.connections.use(
+            store,
+            lambda: sealing.unseal(rooms, store),
+            lambda session, handles: _with_handle(session, handles, key.arn, work),
+        )
     except CryptoRefused:
         raise
     except KeyNotFound:
@@ -167,6 +160,23 @@ def _with_key(rooms: Rooms, key: Key, work: Callable[[KeyStoreSession, str], Res
         ) from None
     except ClusterError:
         raise AwsError("KMSInvalidStateException", _UNREACHABLE) from None
+
+
+def _with_handle(
+    session: KeyStoreSession,
+    handles: Handles,
+    arn: str,
+    work: Callable[[KeyStoreSession, str], Result],
+) -> Result:
+    """A handle is good for one cluster only: it is looked up by label, and remembered."""
+    if arn in handles:
+        with suppress(KeyNotFound):  # it may be there under another handle
+            return work(session, handles[arn])
+    found = session.find_keys(arn)
+    if not found:
+        raise KeyNotFound(arn)
+    handles[arn] = found[0]
+    return work(session, found[0])
 
 
 def _unfit(view: ClusterView, why: str) -> AwsError:
