@@ -24,6 +24,7 @@ pytestmark = pytest.mark.skipif(
     reason="NO BROWSER TEST: there is no Chromium on this machine",
 )
 WORDS = re.compile(r'<img [^>]*alt="([^"]*)"')
+TABLES_ALONE = ("13_cloudhsm",)  # what they show is no picture
 STEPPERS = {  # where it is made, the step that a later cell moved it to, and steps 1 and 3
     "04_signing_macs_agreement": (
         "widgets.signature_way(",
@@ -40,8 +41,7 @@ STEPPERS = {  # where it is made, the step that a later cell moved it to, and st
     "11_s3": (
         "widgets.s3_way(",
         ("7 S3 has the data key decrypted", "1 PUT", "3 Two forms of one key"),
-
-
+    ),
     "15_inside_kms": (
         "widgets.way_down(",
         ("7 Check, decrypt, forget", "1 The blob arrives", "3 Which backing key"),
@@ -87,7 +87,7 @@ def test_as_committed_its_pictures_are_seen_and_have_words(unrun: Lesson) -> Non
         if "text/html" in output.get("data", {})
     ]
     words = [html.unescape(alt) for text in texts for alt in WORDS.findall(text)]
-    assert words
+    assert bool(words) == (unrun.name not in TABLES_ALONE)
     seen = unrun.outputs.locator("img").evaluate_all(
         "all => all.filter(one => one.naturalWidth && one.checkVisibility()).map(one => one.alt)"
     )

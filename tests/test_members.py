@@ -68,7 +68,30 @@ WRONG: dict[str, tuple[Any, str]] = {
     "CustomerMasterKeySpec": ("SM2", "UnsupportedOperationException"),
     "KeyPairSpec": ("SM2", "UnsupportedOperationException"),
     "KeyUsage": ("SIGN_VERIFY", INVALID),
-    "Origin": ("AWS_CLOUDHSM", "UnsupportedOperationException"),
+    "Origin": ("AWS_CLOUDHSM", INVALID),  # it needs a CustomKeyStoreId then
+    "CustomKeyStoreId": ("cks-0123456789abcdef0", "CustomKeyStoreNotFoundException"),
+    "CreateKey.CustomKeyStoreId": ("cks-0123456789abcdef0", INVALID),  # not with Origin AWS_KMS
+    "XksKeyId": ("x", INVALID),
+    "CustomKeyStoreType": ("AWS_CLOUDHSM", INVALID),
+    "CreateCustomKeyStore.CustomKeyStoreName": ("x" * 257, INVALID),
+    "DescribeCustomKeyStores.CustomKeyStoreName": ("nobody", INVALID),  # not beside an id
+    "DescribeCustomKeyStores.Limit": (1001, INVALID),
+    "NewCustomKeyStoreName": ("x" * 257, INVALID),
+    "CloudHsmClusterId": ("cluster-2222222222222", INVALID),  # not of an external key store
+    "TrustAnchorCertificate": ("no certificate", INVALID),
+    "KeyStorePassword": ("kmsPswd1", INVALID),
+    "XksProxyConnectivity": ("OTHER", INVALID),
+    "XksProxyUriEndpoint": ("https://nowhere.example.com", "XksProxyUriUnreachableException"),
+    "XksProxyUriPath": ("/nowhere/kms/xks/v1", "XksProxyInvalidConfigurationException"),
+    "XksProxyVpcEndpointServiceName": (
+        "com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0",
+        INVALID,
+    ),
+    "XksProxyVpcEndpointServiceOwner": ("owner-number", INVALID),
+    "XksProxyAuthenticationCredential": (
+        {"AccessKeyId": "A" * 20, "RawSecretAccessKey": "a" * 43},
+        "XksProxyIncorrectAuthenticationCredentialException",
+    ),
     "ReplicaRegion": ("mars-north-1", INVALID),
     "PrimaryRegion": ("eu-west-3", NOT_FOUND),
     "PendingWindowInDays": (31, INVALID),
@@ -374,8 +397,8 @@ def test_every_member_is_refused_or_shown_or_not_there_yet() -> None:
 def test_a_wrong_value_of_a_member_is_refused(world: World, operation: str, member: str) -> None:
     value, code = _wrong(operation, member)
     of = "RevokeGrant" if operation == "RetireGrant" and member != "GrantToken" else operation
-    parameters = prepare(world, of)
     world.call(operation, prepare(world, of))
+    parameters = prepare(world, of)
     with refused(code):
         world.call(operation, {**parameters, member: value})
 

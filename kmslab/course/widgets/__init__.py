@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kmslab.course import flow, holders, s3_flow, signature
-from kmslab.course import flow, holders, inside, signature
+from kmslab.course import flow, holders, inside, s3_flow, signature
 from kmslab.course.widgets.anatomy import CiphertextAnatomy
 from kmslab.course.widgets.bucket_calls import BucketCalls
 from kmslab.course.widgets.cluster import HurtCluster
