@@ -81,7 +81,7 @@ class QuorumMissing(HsmRefused):
 
 
 class BackupRefused(HsmRefused):
-    """A backup is damaged, or of a domain key that the lab's records are no longer wrapped under."""
+    """A backup is damaged, or of a domain key that the records are no longer wrapped under."""
 
 
 class AttributeRefused(HsmRefused):
