@@ -7,13 +7,14 @@ import os
 import re
 import shutil
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
 import pkcs11
 import pytest
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap
-from expect import known_key
+from expect import known_key, start
 from pkcs11 import Attribute, GCMParams, KeyType, Mechanism, ObjectClass
 
 from kmslab import Lab
@@ -166,6 +167,60 @@ def test_the_wrong_pin_is_refused_by_the_hsm(session: Any) -> None:
         session.token.open(user_pin="0" * 32)
 
 
+LOG_IN = """
+import sys
+from pathlib import Path
+from kmslab.hsm.device import Device
+device = Device(Path(sys.argv[1]))
+print("ready", flush=True)
+while True:
+    device.user().close()
+"""
+
+
+def test_an_hsm_opens_again_whenever_kill_9_hits_a_login(tmp_path: Path) -> None:
+    """SoftHSM2 empties the token's file at each login, and writes it anew."""
+    provision(tmp_path / "hsm-x")
+    device = Device(tmp_path / "hsm-x")
+    with device.user(writing=True) as user:
+        user.generate_key(KeyType.AES, 256, label="stays", store=True)
+    device.switch_off()
+    for moment in range(12):
+        with start(LOG_IN, tmp_path / "hsm-x") as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            time.sleep(moment / 500)
+            process.kill()
+        device = Device(tmp_path / "hsm-x")
+        with device.user() as user, device.meeting():
+            assert user.get_key(label="stays")
+        device.switch_off()
+
+
+@pytest.mark.parametrize("damage", ["emptied", "cut off", "gone"])
+def test_a_damaged_token_file_is_replaced_by_its_copy(tmp_path: Path, damage: str) -> None:
+    provision(tmp_path / "hsm-x")
+    (own,) = tmp_path.rglob("token.object")
+    (copy,) = tmp_path.rglob("token.kept")
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    data = own.read_bytes()
+    own.unlink() if damage == "gone" else own.write_bytes(data[: damage == "cut off" and 100])
+    device = Device(tmp_path / "hsm-x")
+    device.user().close()
+    device.switch_off()
+    copy.unlink()
+    Device(tmp_path / "hsm-x").switch_off()  # an HSM of before gets its copy now
+    assert copy.read_bytes() == own.read_bytes()
+
+
+def test_a_token_file_without_a_copy_is_lost(tmp_path: Path) -> None:
+    provision(tmp_path / "hsm-x")
+    for path in (*tmp_path.rglob("token.object"), *tmp_path.rglob("token.kept")):
+        path.write_bytes(b"")
+    with pytest.raises(HsmRefused, match="holds no token"):
+        Device(tmp_path / "hsm-x")
+
+
 def _wrong_pin(hsm: Path) -> None:
     pins = json.loads((hsm / "pins.json").read_text())
     (hsm / "pins.json").write_text(json.dumps(pins | {"user": "0000"}))
@@ -183,7 +238,11 @@ DAMAGES = {
     "no token": (_no_token, HsmRefused, "holds no token"),
     "no PIN file": (lambda hsm: (hsm / "pins.json").unlink(), StoreError, "can't be opened"),
     "no HSM": (shutil.rmtree, StoreError, "can't be opened"),
-    "no token folder": (lambda hsm: shutil.rmtree(hsm / "tokens"), HsmError, "token folder is gone"),
+    "no token folder": (
+        lambda hsm: shutil.rmtree(hsm / "tokens"),
+        HsmError,
+        "token folder is gone",
+    ),
 }
 CASES = [
     *((damage, "hsm-b") for damage in DAMAGES),

@@ -6,6 +6,7 @@ of its own, each with its own copy of SoftHSM2's module: the HSMs go on serving 
     hsms/          the HSMs, a folder each
     hsms.draft/    an HSM that is being made; moved to its place when it is whole
     hsms.old/      an HSM that another one takes the place of, until that is done
+    hsms.gone/     an HSM that is being deleted
 
 `tidy` ends or undoes what `kill -9` cut off. A folder that no roster names may hold domain keys of
 an HSM that was removed, or that was never finished: it goes.
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from pkcs11.exceptions import PKCS11Error
 
-from kmslab.errors import HsmModuleMissing, HsmRefused, KmslabError, StoreError
+from kmslab.errors import HsmRefused, KmslabError, StoreError
 from kmslab.hsm import device, domain, roster
 from kmslab.hsm.device import Device
 from kmslab.hsm.roster import Place, Roster
@@ -78,7 +79,8 @@ def tidy(folder: Path, now: Roster) -> None:
     names = {each.name for each in now.places}
     for each in folder.iterdir() if folder.exists() else ():
         if each.name not in names and each.name.startswith("hsm-"):
-            shutil.rmtree(each)
+            _delete(folder, each)
+    _delete(folder)
 
 
 def open_all(folder: Path, now: Roster, places: Sequence[Place]) -> Opened:
@@ -103,9 +105,23 @@ def open_one(folder: Path, place: Place, now: Roster) -> HsmSession:
         session = HsmSession(Device(folder / place.name), now.generation)
     except (KmslabError, PKCS11Error, OSError) as error:
         raise _trouble(folder / place.name, error) from error
-    with suppress(PKCS11Error):  # it may not have the coming one yet
-        session.hold(now.generation, now.coming)
+    hold(session, now)
     return session
+
+
+def hold(session: HsmSession, now: Roster) -> bool:
+    """Has an HSM use the domain keys of a roster; False where it doesn't have them.
+
+    Beside those in use, while a rotation goes on: the coming ones, or after the cut over those of
+    before, which are there as long as requests may hold a token of before.
+    """
+    for other in (now.coming or now.generation - 1, 0):
+        try:
+            session.hold(now.generation, other)
+        except (KmslabError, PKCS11Error):
+            continue
+        return True
+    return False
 
 
 @contextmanager
@@ -113,8 +129,8 @@ def switched_on(folders: Sequence[Path]) -> Iterator[list[Device]]:
     """Devices of a ceremony's own, switched off at its end."""
     devices: list[Device] = []
     try:
-        for each in folders:
-            devices.append(Device(each))  # noqa: PERF401  those before are switched off either way
+        for folder in folders:
+            devices.append(Device(folder))  # noqa: PERF401  those before are switched off either way
         yield devices
     finally:
         for each in devices:
@@ -130,8 +146,6 @@ def _devices(
         try:
             devices[place.name] = Device(folder / place.name)
             domain.generations(devices[place.name])  # does its crypto user's PIN fit?
-        except HsmModuleMissing:
-            raise
         except (KmslabError, PKCS11Error, OSError) as error:
             failed[place.name] = _trouble(folder / place.name, error)
             if place.name in devices:
@@ -145,10 +159,8 @@ def _session(folder: Path, opened: Device, now: Roster) -> HsmSession:
         opened.switch_off()
         replace(folder, opened.name, now)
         opened = Device(folder / opened.name)
-        kept = domain.generations(opened)
     session = HsmSession(opened, now.generation)
-    if now.coming in kept:
-        session.hold(now.generation, now.coming)
+    hold(session, now)
     return session
 
 
@@ -177,5 +189,17 @@ def _end_replacing(folder: Path) -> None:
         if not (folder / kept.name).exists():
             (whole if whole.exists() else kept).rename(folder / kept.name)
     for left in (draft, old):
-        if left.exists():
-            shutil.rmtree(left)
+        _delete(folder, left)
+
+
+def _delete(folder: Path, what: Path | None = None) -> None:
+    """Deletes an HSM's folder for good, and what was left of another one that was being deleted.
+
+    It moves away first: a process that still has the HSM open could write into it meanwhile.
+    """
+    gone = folder.with_name("hsms.gone")
+    if gone.exists():
+        shutil.rmtree(gone)
+    if what and what.exists():
+        what.rename(gone)
+        shutil.rmtree(gone)

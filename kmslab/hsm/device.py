@@ -6,7 +6,7 @@ and a lock of its own: that is how a lab has three HSMs, and a notebook several 
 
     hsm-a/
       softhsm2.conf    written anew at each start (the folder may have moved)
-      tokens/          what SoftHSM2 keeps: the token's objects, encrypted under its PINs
+      tokens/          what SoftHSM2 keeps: the token's objects, encrypted under its PINs (kept.py)
       pins.json        the PINs of security officer and crypto user, mode 0600
 
 A real HSM's PINs are in its owners' heads. Here they lie beside the token so that a lab can be
@@ -30,6 +30,7 @@ import pkcs11
 from pkcs11.exceptions import PKCS11Error
 
 from kmslab.errors import HsmModuleMissing, HsmOff, HsmRefused
+from kmslab.hsm import kept
 from kmslab.hsm.attributes import mapper
 from kmslab.hsm.module import find_module, missing
 
@@ -77,10 +78,12 @@ class Device:
         self.name = folder.name
         self.lock = threading.RLock()
         self._pins = Pins.read(folder / "pins.json")
-        self._module_path, module = _load(folder)
-        self._token: pkcs11.Token | None = next(module.get_tokens(token_label=self.name), None)
+        self._module_path, self._token = _find(folder)
+        if self._token is None and kept.put_back(folder):
+            self._module_path, self._token = _find(folder)
         if self._token is None:
             raise HsmRefused(f"{folder}: holds no token named {self.name!r}")
+        kept.keep(folder, anew=False)  # HSMs of before have no copy
 
     def meeting(self) -> pkcs11.Session:
         """A session of nobody: the objects in it stay while officer and user log in by turns."""
@@ -151,6 +154,16 @@ def provision(folder: Path) -> None:
             session.init_pin(pins.user)
     finally:
         pkcs11.unload(path)
+    kept.keep(folder)
+
+
+def _find(folder: Path) -> tuple[str, pkcs11.Token | None]:
+    """The path of a fresh instance of SoftHSM2, and its token; unloaded where it has none."""
+    path, module = _load(folder)
+    token: pkcs11.Token | None = next(module.get_tokens(token_label=folder.name), None)
+    if token is None:
+        pkcs11.unload(path)
+    return path, token
 
 
 def _load(folder: Path) -> tuple[str, _Module]:

@@ -156,7 +156,7 @@ def _generation(key: Any) -> int:
     return int(key[Attribute.ID] or b"1")
 
 
-def _name(generation: int) -> dict[str, bytes]:
+def _name(generation: int) -> dict[str, Any]:
     """CKA_ID of a generation's keys, as python-pkcs11 takes it."""
     return {} if generation == 1 else {"id": b"%d" % generation}
 

@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from pkcs11.exceptions import PKCS11Error
 
-from kmslab.errors import HsmRefused, StoreError
+from kmslab.errors import HsmModuleMissing, HsmRefused, StoreError
 from kmslab.hsm import ceremonies, outside, pairs, roster, rotation, seeds
 from kmslab.hsm.care import Care
 from kmslab.hsm.kinds import Kind, NewKey
@@ -55,7 +55,7 @@ class Fleet(Care):
                     )
                 if not folder.exists():
                     ceremonies.make(folder)
-                now = roster.read(folder)
+                stamp, now = roster.stamp(folder), roster.read(folder)
                 ceremonies.tidy(folder, now)
                 # A login writes to the token, and another process would read half of it.
                 on = [each for each in now.places if each.is_on]
@@ -64,10 +64,8 @@ class Fleet(Care):
             raise StoreError(f"the HSMs of {folder} can't be opened: {error}") from error
         except PKCS11Error as error:
             raise HsmRefused(f"the HSMs of {folder} refused: {type(error).__name__}") from error
-        errors = [each for each in opened.values() if not isinstance(each, HsmSession)]
-        if errors and len(errors) == len(now.places):
-            raise errors[0]
-        return cls(Racks(folder, now, opened))
+        _check(opened, all_on=len(on) == len(now.places))
+        return cls(Racks(folder, now, stamp, opened))
 
     def generate(self, kind: Kind) -> NewKey:
         """Makes a backing key: its exported key token and, of a pair, its public key."""
@@ -150,3 +148,11 @@ class Fleet(Care):
 
     def _serve(self, token: bytes, work: Callable[[HsmSession], Result]) -> Result:
         return self._racks.serve(token, work)
+
+
+def _check(opened: ceremonies.Opened, *, all_on: bool) -> None:
+    """Raises the first HSM's error if no HSM serves, and none can be put back to help."""
+    errors = [each for each in opened.values() if not isinstance(each, HsmSession)]
+    for error in errors:
+        if len(errors) == len(opened) and (all_on or isinstance(error, HsmModuleMissing)):
+            raise error

@@ -10,12 +10,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from pkcs11.exceptions import PKCS11Error
+from pkcs11.exceptions import (
+    KeyHandleInvalid,
+    ObjectHandleInvalid,
+    PKCS11Error,
+    UnwrappingKeyHandleInvalid,
+    WrappingKeyHandleInvalid,
+)
 
 from kmslab.errors import FleetDown, HsmError, HsmOff, HsmRefused, KmslabError, TokenRefused
 from kmslab.hsm import ceremonies, roster
@@ -24,6 +30,12 @@ from kmslab.hsm.session import HsmSession
 
 Result = TypeVar("Result")
 RECENT_SECONDS = 5.0  # after a rotation, in which a request may hold a token of before
+RETRY_SECONDS = 0.05
+_ROUNDS, _PAUSE_SECONDS = 5, 0.01
+_PASSING = (
+    *(KeyHandleInvalid, ObjectHandleInvalid),
+    *(WrappingKeyHandleInvalid, UnwrappingKeyHandleInvalid),
+)
 
 
 @dataclass(slots=True)
@@ -34,6 +46,7 @@ class Member:
     session: HsmSession | None = None
     trouble: str = ""  # why it is out of service
     served: int = 0  # calls, by this process
+    pulled: bool = False  # by somebody, until it is put back
 
     @property
     def is_on(self) -> bool:
@@ -44,33 +57,36 @@ class Member:
 class Racks:
     """Where a fleet's HSMs stand. `members` is replaced whole, so it can be read without a lock."""
 
-    def __init__(self, folder: Path, now: Roster, opened: ceremonies.Opened) -> None:
+    def __init__(
+        self, folder: Path, now: Roster, stamp: roster.Stamp | None, opened: ceremonies.Opened
+    ) -> None:
         self.folder = folder
         self.roster = now
         self.members = tuple(_member(place, opened.get(place.name)) for place in now.places)
-        self._stamp = roster.stamp(folder)
+        self._stamp = stamp
         self._lock = threading.RLock()
+        self._retry = float("-inf")  # when what is out of service is tried again
         self._rotated = float("-inf")  # when this process saw a rotation
 
     def serve(self, token: bytes, work: Callable[[HsmSession], Result]) -> Result:
-        """Has the first HSM that can do a piece of work; `FleetDown` where none is left."""
+        """Has the first HSM that can do a piece of work; `FleetDown` where none is left.
+
+        While another process writes to an HSM's token, the HSM may not find its own keys for some
+        milliseconds: who refuses for that reason alone is asked again.
+        """
         self.catch_up()
-        members = self.members
-        first = token[0] % max(len(members), 1)
-        for member in members[first:] + members[:first]:
-            while session := member.session:
-                try:
-                    result = work(session)
-                except HsmOff:
-                    break
-                except (HsmRefused, PKCS11Error) as error:
-                    if session.is_sound():
-                        raise self._refusal(session, error) from error
-                    if not self._take_out(member, session, error):
-                        break
-                else:
-                    member.served += 1
-                    return result
+        for _ in range(_ROUNDS):
+            refused = list[tuple[HsmSession, Exception]]()
+            for answer in self._ask(token, work, refused):
+                return answer
+            if not refused and self._second_chance():
+                continue
+            if not any(_is_passing(error) for _, error in refused):
+                break
+            time.sleep(_PAUSE_SECONDS)
+        if refused:
+            session, error = refused[0]
+            raise self._refusal(session, error) from error
         raise FleetDown(self._why())
 
     def catch_up(self) -> None:
@@ -130,6 +146,34 @@ class Racks:
             if each.session:
                 each.session.switch_off()
 
+    def _ask(
+        self,
+        token: bytes,
+        work: Callable[[HsmSession], Result],
+        refused: list[tuple[HsmSession, Exception]],
+    ) -> Iterator[Result]:
+        """The answer of the first HSM that gives one; of a token, all must say what one says."""
+        members = self.members
+        first = token[0] % max(len(members), 1)
+        for member in members[first:] + members[:first]:
+            while session := member.session:
+                try:
+                    result = work(session)
+                except HsmOff:
+                    break
+                except (HsmRefused, PKCS11Error) as error:
+                    if not self._is_sound(member, session):
+                        if self._take_out(member, session, error):
+                            continue  # another one took its place
+                        break
+                    if isinstance(error, HsmRefused) and not isinstance(error, TokenRefused):
+                        raise
+                    refused.append((session, error))
+                    break
+                member.served += 1
+                yield result
+                return
+
     def _follow(self, now: Roster) -> None:
         before, known = self.roster, {each.place.name: each for each in self.members}
         members = []
@@ -152,19 +196,30 @@ class Racks:
         if not member.place.is_on:
             if session:
                 session.switch_off()
-            member.trouble = ""
+            member.trouble, member.pulled = "", True
             return
-        same = session is not None and session.device.is_from(folder)
-        if session and same and (not session.is_on or _holds(session, now)):
-            return  # as it was: at work, or taken out of service
+        same = session is not None and not member.pulled and session.device.is_from(folder)
+        if session and same and (not session.is_on or ceremonies.hold(session, now)):
+            return  # as it was: taken out of service, or at work
         if session:
             session.switch_off()
         try:
             with roster.alone(self.folder):
                 member.session = ceremonies.open_one(self.folder, member.place, now)
-            member.trouble = ""
+            member.trouble, member.pulled = "", False
         except KmslabError as error:
             member.session, member.trouble = None, str(error)
+
+    def _is_sound(self, member: Member, session: HsmSession) -> bool:
+        """Whether an HSM that refused works all the same; it gets some tries."""
+        folder = self.folder / member.place.name
+        for _ in range(_ROUNDS):
+            if session.is_sound():
+                return True
+            if not session.is_on or not _has_token(folder) or not session.device.is_from(folder):
+                return False
+            time.sleep(_PAUSE_SECONDS)
+        return False
 
     def _take_out(self, member: Member, session: HsmSession, error: Exception) -> bool:
         """Switches an HSM off that fails; True where another one took its place meanwhile."""
@@ -178,6 +233,27 @@ class Racks:
             if member.session is session:
                 self._follow_one(member, self.roster)
         return member.is_on
+
+    def _second_chance(self) -> bool:
+        """Opens what is out of service again, as none is left; False where that is no use.
+
+        Whatever kept this process from opening an HSM, such as a full disk, may be over; or another
+        thread just opened one, which the lock waits for.
+        """
+        with self._lock:
+            if any(each.is_on for each in self.members):
+                return True
+            if time.monotonic() < self._retry:
+                return False
+            self._retry = time.monotonic() + RETRY_SECONDS
+            for member in self.members:
+                session, trouble = member.session, member.trouble
+                if member.place.is_on and trouble and not member.is_on:
+                    member.session = None
+                    self._follow_one(member, self.roster)
+                    if member.session is None:
+                        member.session, member.trouble = session, trouble
+            return any(each.is_on for each in self.members)
 
     def _refusal(self, session: HsmSession, error: Exception) -> HsmError:
         if isinstance(error, TokenRefused) and time.monotonic() < self._rotated + RECENT_SECONDS:
@@ -202,19 +278,17 @@ def _member(
     return Member(place, opened, "", served)
 
 
-def _holds(session: HsmSession, now: Roster) -> bool:
-    """Takes the domain keys of a roster into use; False where the HSM doesn't have them."""
-    for other in (now.coming, 0):
-        try:
-            session.hold(now.generation, other)
-        except (HsmError, PKCS11Error):
-            continue
-        return True
-    return False
+def _is_passing(error: Exception) -> bool:
+    """Whether an HSM that works did not find a key of its own."""
+    return isinstance(error.__cause__ or error, _PASSING)
+
+
+def _has_token(folder: Path) -> bool:
+    return any((folder / "tokens").glob("*/token.object"))
 
 
 def _reason(folder: Path, session: HsmSession, error: Exception) -> str:
-    if not any((folder / "tokens").glob("*")):
+    if not _has_token(folder):
         return "its token folder is gone"
     cause = error.__cause__ or error
     return f"{session.device.name} refused: {type(cause).__name__}"

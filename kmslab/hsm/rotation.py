@@ -36,7 +36,7 @@ from kmslab.hsm.kinds import Kind
 from kmslab.hsm.racks import Racks
 from kmslab.hsm.session import HsmSession
 
-SETTLE_SECONDS = 0.2  # for requests that read a token just before the records were cut over
+SETTLE_SECONDS = 1.0  # for requests that hold a token of before the records were cut over
 _MANY = 1_000  # tokens, from which on a notebook says what takes long
 _A_SECOND = 2_000  # tokens wrapped again, about
 Rewrap = Callable[[Kind, bytes], bytes]

@@ -22,6 +22,7 @@ import pkcs11
 from pkcs11 import Attribute, KeyType, MechanismFlag
 
 from kmslab.errors import HsmInput, HsmOff
+from kmslab.hsm import kept
 from kmslab.hsm.attributes import mapper
 from kmslab.hsm.device import Device, Pins, provision
 from kmslab.hsm.guided import templates, words
@@ -81,6 +82,7 @@ class Hsm:
         with self._calls("set the PIN", {"CKR_PIN_LEN_RANGE": ": 4 to 255 characters are due"}):
             self.user().pkcs11.set_pin(pins.user, words.text("pin", new))
             replace(pins, user=new).write(self.folder / "pins.json")
+            kept.keep(self.folder)
 
     def switch_off(self) -> None:
         """Switches it off; the keys with TOKEN=True are there when it is opened again."""
