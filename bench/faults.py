@@ -58,7 +58,8 @@ class Storm:
             "clock moved": (15, self.advance),
             "killed while adding": (2, self.kill_surgeon),
             "all HSMs lost, restored": (0.6, self.lose_all),
-            "domain key rotated": (0.4, self.rotate),
+            "domain key rotated": (0.8, self.rotate),
+            "killed while rotating": (0.8, self.kill_rotating),
         }
 
     def strike(self) -> None:
@@ -128,15 +129,16 @@ class Storm:
 
     def kill_surgeon(self) -> None:
         """kill -9 of a process that adds an HSM and removes another one."""
-        act = self.processes.Process(target=_operate, args=(self.lab.path, self.rng.random()))
-        act.start()
-        time.sleep(self.rng.random() * 0.4)
-        act.kill()
-        act.join()
+        self._kill(_operate, 0.4)
         while len(self._names()) > 3:
             self.lab.hsms.remove(self._names()[0])
         while len(self._names()) < 3:
             self.lab.hsms.add()
+
+    def kill_rotating(self) -> None:
+        """kill -9 of a process that rotates the domain key; another one goes on with it."""
+        self._kill(_rotate, 2.0)
+        self.rotate()
 
     def lose_all(self) -> None:
         """No HSM is left; two of three operators bring new ones."""
@@ -162,6 +164,13 @@ class Storm:
             client.join()
         return [client.exitcode for client in self.clients]
 
+    def _kill(self, work: Callable[[Path], None], within: float) -> None:
+        act = self.processes.Process(target=work, args=(self.lab.path,))
+        act.start()
+        time.sleep(self.rng.random() * within)
+        act.kill()
+        act.join()
+
     def _names(self) -> list[str]:
         return [each.name for each in roster.read(self.lab.path / "hsms").places]
 
@@ -177,7 +186,12 @@ class Storm:
         return client
 
 
-def _operate(folder: Path, _seed: float) -> None:
+def _rotate(folder: Path) -> None:
+    with Lab(folder) as lab:
+        lab.hsms.rotate_domain_key()
+
+
+def _operate(folder: Path) -> None:
     with Lab(folder) as lab:
         while True:
             try:

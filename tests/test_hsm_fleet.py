@@ -417,7 +417,7 @@ def test_requests_of_another_process_do_not_notice_that_hsms_come_and_go(tmp_pat
             _hurt_and_heal(lab)
         assert said["calls"] > 10
         assert "hsm-a" not in said["fleet"]
-        assert said["fleet"].count(", on") == 1
+        assert ", on" in said["fleet"]
 
 
 def test_an_hsm_added_by_one_process_serves_in_another(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Every figure of the course by name; `python -m kmslab.course.figures` writes them to images/.
 
 ciphertext-anatomy  the parts of a ciphertext (lesson 03)
+durability        what brings back which loss of HSMs, records and keys (lesson 15)
 encryption-flow   envelope encryption between KMS, your program and the disk (lesson 06)
 hsm-fleet         a ciphertext's way down to the domain key and back (lesson 15)
 key-families      which key specs there are, and what each may be used for (lesson 02)
@@ -22,6 +23,7 @@ from types import MappingProxyType
 
 from kmslab.course import (
     anatomy_view,
+    durability,
     families_map,
     flow,
     inside,
@@ -84,6 +86,7 @@ def lab(kind: str = "svg") -> Picture:
 FIGURES: Mapping[str, Callable[[str], Picture]] = MappingProxyType(
     {
         "ciphertext-anatomy": anatomy_view.picture,
+        "durability": durability.picture,
         "encryption-flow": encryption_flow,
         "hsm-fleet": hsm_fleet,
         "key-families": families_map.picture,
