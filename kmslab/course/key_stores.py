@@ -32,8 +32,8 @@ def picture(kind: str = "svg") -> Picture:
 
 def _default(sheet: Diagram, corner: Point) -> None:
     x, y = _row(sheet, corner, "default key store", "you give up: a say in whose HSMs they are")
-    sheet.hsm((x + 38, y + 3.4), (16, 12.6), "KMS's HSMs")
-    sheet.key((x + 45, y + 9.3), "KMS key")
+    sheet.hsm((x + 38, y + 3.3), (16, 12.1), "KMS's HSMs")
+    sheet.key((x + 45, y + 8.9), "KMS key")
 
 
 def _cluster(sheet: Diagram, corner: Point) -> None:
@@ -45,8 +45,8 @@ def _cluster(sheet: Diagram, corner: Point) -> None:
     )
     sheet.box((x + 38, y + 6), (12, 7), style.KMS_KEY, "KMS")
     sheet.arrow((x + 50, y + 9.5), (x + 66, y + 9.5), "kmsuser")
-    sheet.hsm((x + 66, y + 3.4), (16, 12.6), "your cluster")
-    sheet.key((x + 73, y + 9.3), "KMS key")
+    sheet.hsm((x + 66, y + 3.3), (16, 12.1), "your cluster")
+    sheet.key((x + 73, y + 8.9), "KMS key")
 
 
 def _external(sheet: Diagram, corner: Point) -> None:
@@ -56,11 +56,11 @@ def _external(sheet: Diagram, corner: Point) -> None:
         "external key store",
         "you give up: all that, and the speed of one data centre",
     )
-    sheet.hsm((x + 36, y + 3.4), (16, 12.6), "KMS's HSMs")
-    sheet.key((x + 43, y + 9.3), "inner key")
+    sheet.hsm((x + 36, y + 3.3), (16, 12.1), "KMS's HSMs")
+    sheet.key((x + 43, y + 8.9), "inner key")
     sheet.arrow((x + 52, y + 9.5), (x + 66, y + 9.5), "HTTPS")
-    sheet.hsm((x + 66, y + 3.4), (16, 12.6), "your proxy")
-    sheet.key((x + 73, y + 9.3), "outer key", color=style.INK)
+    sheet.hsm((x + 66, y + 3.3), (16, 12.1), "your proxy")
+    sheet.key((x + 73, y + 8.9), "outer key", color=style.INK)
 
 
 def _row(sheet: Diagram, corner: Point, name: str, given_up: str) -> Point:
