@@ -27,6 +27,9 @@ from kmslab.hsm.kinds import Kind
 from kmslab.hsm.session import AES
 from kmslab.kms import material, rewrapping
 from kmslab.kms.rewrapping import Tokens
+from kmslab.kms.stores import records as stores
+from kmslab.kms.stores import sealing
+from kmslab.kms.stores.records import KeyStore
 
 
 @pytest.fixture(autouse=True)
@@ -143,6 +146,20 @@ def test_while_a_key_is_wrapped_again_it_cannot_be_read_or_wrapped_under_a_users
 def test_a_token_that_is_wrapped_already_stays_as_it_is(lab: Lab, kind: Kind) -> None:
     token = lab.hsms.generate(kind).token
     assert seeds.rewrap(lab.hsms.hsms[0], kind, token, 1) == token
+
+
+def test_the_secret_of_a_custom_key_store_opens_after_it(fresh: Lab) -> None:
+    rooms = fresh._rooms
+    token = sealing.new_key(rooms)
+    secret = sealing.seal(rooms, token, "cks-1", "a password")
+    names = {"account": fresh.account, "region": "us-east-1", "store_id": "cks-1", "name": "one"}
+    about = {"kind": "AWS_CLOUDHSM", "created": 0.0, "state": "CONNECTED", "error": ""}
+    store = KeyStore(**names, **about, details={}, token=token, secret=secret, next_secret=None)
+    stores.add(rooms, store)
+    fresh.hsms.rotate_domain_key()
+    (kept,) = stores.every(rooms, fresh.account, "us-east-1")
+    assert kept.token != token
+    assert sealing.unseal(rooms, kept) == "a password"
 
 
 # What does not survive a rotation.
@@ -399,6 +416,46 @@ def test_a_rotation_that_died_at_any_statement_goes_on(
         made.check(lab)
         store = lab._rooms.store
         assert store.row("SELECT 1 FROM sqlite_master WHERE name = 'rewrapped'") is None
+
+
+RENAMES = """
+import os, signal, sys
+from pathlib import Path
+from kmslab import Lab
+from kmslab.hsm import rotation
+rotation.SETTLE_SECONDS = 0.0
+lab = Lab(sys.argv[1])
+rename, left = Path.rename, [int(sys.argv[2])]
+def count(*arguments):
+    left[0] -= 1
+    if not left[0]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return rename(*arguments)
+Path.rename = count
+lab.hsms.rotate_domain_key()
+"""
+
+
+@pytest.mark.parametrize("renames", range(1, 10))
+def test_an_hsm_that_was_being_replaced_is_there_again(
+    cut: tuple[Path, Everything], tmp_path: Path, renames: int
+) -> None:
+    """Also where it is the only one: then the domain keys are nowhere else."""
+    folder, made = cut
+    shutil.copytree(folder, tmp_path / "lab")
+    if renames <= 3:
+        with Lab(tmp_path / "lab") as lab:
+            for name in NAMES[:2]:
+                lab.hsms.remove(name)
+    with start(RENAMES, tmp_path / "lab", renames) as process:
+        output, _ = process.communicate(timeout=50)
+    assert process.returncode == -signal.SIGKILL, output
+    with Lab(tmp_path / "lab") as lab:
+        made.check(lab)
+        assert len(states(lab)) == (1 if renames <= 3 else 3)
+        assert set(states(lab).values()) == {"on"}
+    left = {path.name for path in (tmp_path / "lab").iterdir()}
+    assert {"hsms.draft", "hsms.old", "hsms.gone"}.isdisjoint(left)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ _LENGTH = 32  # characters of a password that KMS makes; a cluster takes 7 to 32
 
 def new_key(rooms: Rooms) -> bytes:
     """The exported key token of a new store's key."""
-    return rooms.fleet.generate(_KIND).token
+    return rooms.fleet.renewed(_KIND, rooms.fleet.generate(_KIND).token)
 
 
 def seal(rooms: Rooms, token: bytes, store_id: str, secret: str) -> bytes:
