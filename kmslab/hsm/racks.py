@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -38,6 +38,10 @@ _PASSING = (
 )
 
 
+class _Nobody:
+    """What stands for the answer where no HSM gave one."""
+
+
 @dataclass(slots=True)
 class Member:
     """One HSM of the fleet, as this process has it."""
@@ -61,6 +65,7 @@ class Racks:
         self, folder: Path, now: Roster, stamp: roster.Stamp | None, opened: ceremonies.Opened
     ) -> None:
         self.folder = folder
+        self._file = str(roster.path(folder))
         self.roster = now
         self.members = tuple(_member(place, opened.get(place.name)) for place in now.places)
         self._stamp = stamp
@@ -76,8 +81,9 @@ class Racks:
         """
         self.catch_up()
         for _ in range(_ROUNDS):
-            refused = list[tuple[HsmSession, Exception]]()
-            for answer in self._ask(token, work, refused):
+            refused: list[tuple[HsmSession, Exception]] = []
+            answer = self._ask(token, work, refused)
+            if not isinstance(answer, _Nobody):
                 return answer
             if not refused and self._second_chance():
                 continue
@@ -91,10 +97,10 @@ class Racks:
 
     def catch_up(self) -> None:
         """Does what another process, or a ceremony, wrote into the roster."""
-        if roster.stamp(self.folder) == self._stamp:
+        if roster.stamp(self._file) == self._stamp:
             return
         with self._lock:
-            stamp = roster.stamp(self.folder)
+            stamp = roster.stamp(self._file)
             if stamp not in (None, self._stamp):
                 self._follow(roster.read(self.folder))
             self._stamp = stamp
@@ -151,11 +157,12 @@ class Racks:
         token: bytes,
         work: Callable[[HsmSession], Result],
         refused: list[tuple[HsmSession, Exception]],
-    ) -> Iterator[Result]:
+    ) -> Result | _Nobody:
         """The answer of the first HSM that gives one; of a token, all must say what one says."""
         members = self.members
-        first = token[0] % max(len(members), 1)
-        for member in members[first:] + members[:first]:
+        first = token[0] if members else 0
+        for number in range(len(members)):
+            member = members[(first + number) % len(members)]
             while session := member.session:
                 try:
                     result = work(session)
@@ -171,8 +178,8 @@ class Racks:
                     refused.append((session, error))
                     break
                 member.served += 1
-                yield result
-                return
+                return result
+        return _Nobody()
 
     def _follow(self, now: Roster) -> None:
         before, known = self.roster, {each.place.name: each for each in self.members}
