@@ -21,6 +21,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from kmslab import Lab
+from kmslab.errors import KmslabError
 
 FULL_BYTES = 64 * 1024  # no file grows beyond that while the "disk" is full
 FULL_CALLS = 12  # for which it is
@@ -103,7 +104,7 @@ def run(folder: Path, notes: Path, seed: int) -> None:
     """Asks until it is told to end (SIGTERM) or killed; SIGUSR1 fills its disk."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     going = [True]
-    with notes.open("ab", buffering=0) as file, Lab(folder) as lab:
+    with notes.open("ab", buffering=0) as file, _opened(folder) as lab:
         client = Client(lab, file.fileno(), random.Random(seed))
         signal.signal(signal.SIGUSR1, client.fill_disk)
         signal.signal(signal.SIGTERM, lambda *_: going.clear())
@@ -114,3 +115,12 @@ def run(folder: Path, notes: Path, seed: int) -> None:
             calls += 1
             if calls % 25 == 0:
                 client.note("C", "25")
+
+
+def _opened(folder: Path) -> Lab:
+    """The lab, as soon as it opens: without an HSM it doesn't, and says so."""
+    while True:
+        try:
+            return Lab(folder)
+        except KmslabError:
+            time.sleep(0.1)

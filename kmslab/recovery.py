@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kmslab.errors import HsmRefused, StoreError
-from kmslab.hsm import restoring, roster
+from kmslab.hsm import ceremonies, restoring, roster
 from kmslab.hsm.fleet import Fleet
 from kmslab.hsm.quorum import Card
 from kmslab.hsm.restoring import Backup
@@ -28,7 +28,7 @@ def recover(path: str | Path, backup: Backup | str | Path, cards: Iterable[Card]
         raise HsmRefused(f"an HSM of {folder} still works: Lab(path) opens the lab")
     store = Store(folder / "records.sqlite")
     try:
-        with roster.alone(folder / "hsms"):
+        with ceremonies.alone(folder / "hsms"):
             now = roster.read(folder / "hsms")
             restoring.restore(folder / "hsms", now, backup, cards, Tokens(store).domain())
     finally:

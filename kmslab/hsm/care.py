@@ -36,7 +36,7 @@ class Care:
     @property
     def domain_name(self) -> str:
         """What tells the domain key in use from others; it says nothing of the key."""
-        return self._racks.at_work_or_down()[0].domain_name()
+        return self._racks.domain_name()
 
     def attend(self, records: Records) -> None:
         """Tells the fleet where its tokens are kept, and ends a rotation that was cut off.
@@ -54,7 +54,7 @@ class Care:
         if not name:
             self._racks.switch_off()
             return
-        with roster.alone(self._racks.folder):
+        with ceremonies.alone(self._racks.folder):
             now = roster.read(self._racks.folder)
             roster.write(self._racks.folder, now.switched(name, is_on=False))
         self._racks.catch_up()
@@ -66,7 +66,7 @@ class Care:
         on, and loses the old one.
         """
         folder, helpers = self._racks.folder, self._helpers(name)
-        with roster.alone(folder):
+        with ceremonies.alone(folder):
             now = roster.read(folder).switched(name, is_on=True)
             places = [now.place(name), *(now.place(each) for each in helpers)]
             opened = ceremonies.open_all(folder, now, places)
@@ -90,7 +90,7 @@ class Care:
                 f"{name} is the last HSM with the domain key: without a backup every key of the "
                 f'lab is lost with it. remove("{name}", last=True) does it all the same'
             )
-        with roster.alone(folder):
+        with ceremonies.alone(folder):
             now = roster.read(folder)
             gone = now.place(name)
             now = replace(now, places=tuple(each for each in now.places if each != gone))
@@ -106,7 +106,7 @@ class Care:
         """
         folder = self._racks.folder
         source = self._racks.at_work_or_down()[0].device.name
-        with roster.alone(folder):
+        with ceremonies.alone(folder):
             now = roster.read(folder)
             places = now.new_places(1, zone)
             ceremonies.add(folder, places, now, source)
@@ -128,7 +128,7 @@ class Care:
             operators = {name: secrets.token_hex(8) for name in names}
         sources = self._racks.at_work_or_down()
         folder = Path(folder).expanduser().absolute()
-        with roster.alone(self._racks.folder):
+        with ceremonies.alone(self._racks.folder):
             now = roster.read(self._racks.folder)
             if now.coming:
                 raise HsmRefused("the domain key is being rotated: take the backup after that")
@@ -145,7 +145,7 @@ class Care:
         domain = self._records.domain() if self._records else ""
         if on := self._racks.at_work():
             raise HsmRefused(f"{on[0].device.name} has the domain key: add() clones from it")
-        with roster.alone(self._racks.folder):
+        with ceremonies.alone(self._racks.folder):
             now = roster.read(self._racks.folder)
             for place in now.places:
                 if not place.is_on:

@@ -1,6 +1,6 @@
 """What is done to an HSM before it serves: made, given the domain keys, opened, replaced, removed.
 
-Every function here is called with the fleet's lock held (roster.alone). A ceremony works on devices
+Every function here is called with the fleet's lock held (`alone`). A ceremony works on devices
 of its own, each with its own copy of SoftHSM2's module: the HSMs go on serving meanwhile. Folders:
 
     hsms/          the HSMs, a folder each
@@ -28,6 +28,18 @@ from kmslab.hsm.roster import Place, Roster
 from kmslab.hsm.session import HsmSession
 
 Opened = dict[str, HsmSession | KmslabError]  # by name: at work, or why it isn't
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Holds the fleet's lock; what fails inside is an error of kmslab."""
+    try:
+        with roster.alone(folder):
+            yield
+    except OSError as error:
+        raise StoreError(f"the HSMs of {folder} can't be changed: {error}") from error
+    except PKCS11Error as error:
+        raise HsmRefused(f"an HSM of {folder} refused: {type(error).__name__}") from error
 
 
 def make(folder: Path) -> None:

@@ -55,7 +55,7 @@ class Fleet(Care):
                     )
                 if not folder.exists():
                     ceremonies.make(folder)
-                stamp, now = roster.stamp(folder), roster.read(folder)
+                stamp, now = roster.stamp(str(roster.path(folder))), roster.read(folder)
                 ceremonies.tidy(folder, now)
                 # A login writes to the token, and another process would read half of it.
                 on = [each for each in now.places if each.is_on]

@@ -10,48 +10,26 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from pkcs11.exceptions import (
-    KeyHandleInvalid,
-    ObjectHandleInvalid,
-    PKCS11Error,
-    UnwrappingKeyHandleInvalid,
-    WrappingKeyHandleInvalid,
-)
+from pkcs11.exceptions import PKCS11Error
 
 from kmslab.errors import FleetDown, HsmError, HsmOff, HsmRefused, KmslabError, TokenRefused
 from kmslab.hsm import ceremonies, roster
-from kmslab.hsm.roster import Place, Roster
+from kmslab.hsm.member import Member, has_token, is_passing, made_member, reason
+from kmslab.hsm.roster import Roster
 from kmslab.hsm.session import HsmSession
 
 Result = TypeVar("Result")
 RECENT_SECONDS = 5.0  # after a rotation, in which a request may hold a token of before
-RETRY_SECONDS = 0.05
-_ROUNDS, _PAUSE_SECONDS = 5, 0.01
-_PASSING = (
-    *(KeyHandleInvalid, ObjectHandleInvalid),
-    *(WrappingKeyHandleInvalid, UnwrappingKeyHandleInvalid),
-)
+RETRY_SECONDS = 0.05  # between two tries to open what is out of service
+_ROUNDS, _PAUSE_SECONDS = 5, 0.01  # for an HSM that does not find its own keys
 
 
-@dataclass(slots=True)
-class Member:
-    """One HSM of the fleet, as this process has it."""
-
-    place: Place
-    session: HsmSession | None = None
-    trouble: str = ""  # why it is out of service
-    served: int = 0  # calls, by this process
-    pulled: bool = False  # by somebody, until it is put back
-
-    @property
-    def is_on(self) -> bool:
-        """Whether it serves."""
-        return self.session is not None and self.session.is_on
+class _Nobody:
+    """What stands for the answer where no HSM gave one."""
 
 
 class Racks:
@@ -61,8 +39,9 @@ class Racks:
         self, folder: Path, now: Roster, stamp: roster.Stamp | None, opened: ceremonies.Opened
     ) -> None:
         self.folder = folder
+        self._file = str(roster.path(folder))
         self.roster = now
-        self.members = tuple(_member(place, opened.get(place.name)) for place in now.places)
+        self.members = tuple(made_member(place, opened.get(place.name)) for place in now.places)
         self._stamp = stamp
         self._lock = threading.RLock()
         self._retry = float("-inf")  # when what is out of service is tried again
@@ -76,12 +55,13 @@ class Racks:
         """
         self.catch_up()
         for _ in range(_ROUNDS):
-            refused = list[tuple[HsmSession, Exception]]()
-            for answer in self._ask(token, work, refused):
+            refused: list[tuple[HsmSession, Exception]] = []
+            answer = self._ask(token, work, refused)
+            if not isinstance(answer, _Nobody):
                 return answer
             if not refused and self._second_chance():
                 continue
-            if not any(_is_passing(error) for _, error in refused):
+            if not any(is_passing(error) for _, error in refused):
                 break
             time.sleep(_PAUSE_SECONDS)
         if refused:
@@ -91,10 +71,10 @@ class Racks:
 
     def catch_up(self) -> None:
         """Does what another process, or a ceremony, wrote into the roster."""
-        if roster.stamp(self.folder) == self._stamp:
+        if roster.stamp(self._file) == self._stamp:
             return
         with self._lock:
-            stamp = roster.stamp(self.folder)
+            stamp = roster.stamp(self._file)
             if stamp not in (None, self._stamp):
                 self._follow(roster.read(self.folder))
             self._stamp = stamp
@@ -107,7 +87,7 @@ class Racks:
                 if name in known and (session := known[name].session):
                     session.switch_off()
             self.members = tuple(
-                _member(place, opened[place.name], known.get(place.name))
+                made_member(place, opened[place.name], known.get(place.name))
                 if place.name in opened
                 else known.get(place.name) or Member(place)
                 for place in now.places
@@ -125,6 +105,10 @@ class Racks:
         if not sessions:
             raise FleetDown(self._why())
         return sessions
+
+    def domain_name(self, generation: int = 0) -> str:
+        """The name of a generation's domain keys, or of those in use."""
+        return self.serve(b"\0", lambda hsm: hsm.domain_name(generation))
 
     def saw_rotation(self) -> bool:
         """Whether a token that this process made may be of another domain key than is used now."""
@@ -151,11 +135,12 @@ class Racks:
         token: bytes,
         work: Callable[[HsmSession], Result],
         refused: list[tuple[HsmSession, Exception]],
-    ) -> Iterator[Result]:
+    ) -> Result | _Nobody:
         """The answer of the first HSM that gives one; of a token, all must say what one says."""
         members = self.members
-        first = token[0] % max(len(members), 1)
-        for member in members[first:] + members[:first]:
+        first = token[0] if members else 0
+        for number in range(len(members)):
+            member = members[(first + number) % len(members)]
             while session := member.session:
                 try:
                     result = work(session)
@@ -171,8 +156,8 @@ class Racks:
                     refused.append((session, error))
                     break
                 member.served += 1
-                yield result
-                return
+                return result
+        return _Nobody()
 
     def _follow(self, now: Roster) -> None:
         before, known = self.roster, {each.place.name: each for each in self.members}
@@ -216,7 +201,7 @@ class Racks:
         for _ in range(_ROUNDS):
             if session.is_sound():
                 return True
-            if not session.is_on or not _has_token(folder) or not session.device.is_from(folder):
+            if not session.is_on or not has_token(folder) or not session.device.is_from(folder):
                 return False
             time.sleep(_PAUSE_SECONDS)
         return False
@@ -225,7 +210,7 @@ class Racks:
         """Switches an HSM off that fails; True where another one took its place meanwhile."""
         folder = self.folder / member.place.name
         if member.session is session and session.is_on:
-            member.trouble = _reason(folder, session, error)
+            member.trouble = reason(folder, session, error)
         session.switch_off()
         if session.device.is_from(folder) or not (folder / "pins.json").exists():
             return False
@@ -267,28 +252,3 @@ class Racks:
         if not troubles:
             return "no HSM of the fleet is switched on"
         return f"no HSM of the fleet is left; {'; '.join(troubles)}"
-
-
-def _member(
-    place: Place, opened: HsmSession | KmslabError | None, known: Member | None = None
-) -> Member:
-    served = known.served if known else 0
-    if isinstance(opened, KmslabError):
-        return Member(place, None, str(opened), served)
-    return Member(place, opened, "", served)
-
-
-def _is_passing(error: Exception) -> bool:
-    """Whether an HSM that works did not find a key of its own."""
-    return isinstance(error.__cause__ or error, _PASSING)
-
-
-def _has_token(folder: Path) -> bool:
-    return any((folder / "tokens").glob("*/token.object"))
-
-
-def _reason(folder: Path, session: HsmSession, error: Exception) -> str:
-    if not _has_token(folder):
-        return "its token folder is gone"
-    cause = error.__cause__ or error
-    return f"{session.device.name} refused: {type(cause).__name__}"

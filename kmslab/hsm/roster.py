@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -75,28 +76,31 @@ def first() -> Roster:
 
 def read(folder: Path) -> Roster:
     """The fleet of the HSMs' folder; `StoreError` where its file is damaged."""
-    path = _path(folder)
+    file = path(folder)
     try:
-        kept = json.loads(path.read_text())
+        kept = json.loads(file.read_text())
         places = tuple(Place(**each) for each in kept.pop("hsms"))
         return Roster(places, **kept)
     except FileNotFoundError:
         return first()
     except (OSError, TypeError, ValueError, KeyError, AttributeError) as error:
-        raise StoreError(f"{path}: does not say which HSMs there are") from error
+        raise StoreError(f"{file}: does not say which HSMs there are") from error
 
 
 def write(folder: Path, roster: Roster) -> None:
     """Keeps the fleet; every process sees a change at its next call, even if nothing differs."""
     kept = asdict(roster)
     kept = {"hsms": kept.pop("places"), **kept}
-    write_private(_path(folder), json.dumps(kept))
+    write_private(path(folder), json.dumps(kept))
 
 
-def stamp(folder: Path) -> Stamp | None:
-    """What differs after each `write`; None where there was none."""
+def stamp(file: str) -> Stamp | None:
+    """What differs after each `write` of a roster's file; None where there is no file.
+
+    Every call asks, so this is done without pathlib.
+    """
     try:
-        status = _path(folder).stat()
+        status = os.stat(file)  # noqa: PTH116
     except OSError:
         return None
     return status.st_ino, status.st_mtime_ns
@@ -122,7 +126,8 @@ def rotating(folder: Path) -> Iterator[bool]:
             yield True
 
 
-def _path(folder: Path) -> Path:
+def path(folder: Path) -> Path:
+    """The roster's file, beside the HSMs' folder."""
     return folder.with_name("hsms.json")
 
 

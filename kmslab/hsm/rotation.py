@@ -66,7 +66,7 @@ def rotate(racks: Racks, records: Records | None) -> None:
         if not mine:
             raise HsmRefused("the domain key is being rotated already")
         generation = _bring(racks)
-        name = racks.at_work_or_down()[0].domain_name(generation)
+        name = racks.domain_name(generation)
         if records.domain() != name:
             _wrap(racks, records, name, generation)
         _destroy_old(racks)
@@ -74,8 +74,7 @@ def rotate(racks: Racks, records: Records | None) -> None:
 
 def resume(racks: Racks, records: Records) -> None:
     """Ends a rotation that was cut off; sees that HSMs and records are of one domain key."""
-    sessions = racks.at_work()
-    if not sessions:
+    if not racks.at_work():
         return
     if racks.roster.coming:
         with roster.rotating(racks.folder) as free:
@@ -84,7 +83,7 @@ def resume(racks: Racks, records: Records) -> None:
             busy.say("A rotation of the domain key was cut off: it is brought to its end.")
             rotate(racks, records)
         return
-    name, kept = sessions[0].domain_name(), records.domain()
+    name, kept = racks.domain_name(), records.domain()
     if not kept:
         records.note_domain(name)
     elif kept != name:
@@ -113,7 +112,7 @@ def _bring(racks: Racks) -> int:
     """Both generations in every HSM that is on, and every process told; the new one's number."""
     folder = racks.folder
     names = [each.device.name for each in racks.at_work_or_down()]
-    with roster.alone(folder):
+    with ceremonies.alone(folder):
         now = roster.read(folder)
         coming = now.coming or now.generation + 1
         with ceremonies.switched_on([folder / name for name in names]) as devices:
@@ -144,14 +143,14 @@ def _destroy_old(racks: Racks) -> None:
     Where this is cut off, the next process to open the lab does it (ceremonies.open_all).
     """
     folder = racks.folder
-    with roster.alone(folder):
+    with ceremonies.alone(folder):
         now = roster.read(folder)
         now = replace(now, generation=now.coming, coming=0)
         roster.write(folder, now)
     racks.catch_up()
     time.sleep(SETTLE_SECONDS)
     for name in [each.device.name for each in racks.at_work()]:
-        with roster.alone(folder):
+        with ceremonies.alone(folder):
             ceremonies.replace(folder, name, now)
             roster.write(folder, now)
         racks.catch_up()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator, Sequence
 
+from pkcs11.exceptions import PKCS11Error
+
 from kmslab.errors import HsmError
-from kmslab.hsm.racks import Member
+from kmslab.hsm.member import Member
 
 _HEAD = ("HSM", "zone", "state", "domain key", "calls served")
 _NOTE = "Calls served: by this process. The 16 digits name the domain key, and say nothing of it."
@@ -55,5 +57,5 @@ def _domain_key(member: Member) -> str:
         return "can't be asked"
     try:
         return f"yes, {member.session.domain_name()}"
-    except HsmError:
+    except (HsmError, PKCS11Error):
         return "can't be asked"
