@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+LOOPBACK = "127.0.0.1"  # where every proxy of a lab listens
 PATH_END = "/kms/xks/v1"
 HEALTH, METADATA, ENCRYPT, DECRYPT = "health", "metadata", "encrypt", "decrypt"
 JSON_TYPE = "application/json"

@@ -29,7 +29,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-LOOPBACK = "127.0.0.1"
+from kmslab.xks.protocol import LOOPBACK
+
 IDLE_SECONDS = 10.0  # a caller who says nothing for so long is hung up on
 _DAYS = 30
 _MOST_LINE = 4_096  # bytes of a request line; the longest path of the API has 256

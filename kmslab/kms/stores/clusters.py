@@ -13,8 +13,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from cryptography.x509 import load_pem_x509_certificate
-
 from kmslab.aws.call import Call
 from kmslab.cloudhsm.errors import ClusterError, ClusterNotFound, CryptoRefused, KeyNotFound
 from kmslab.errors import AwsError
@@ -68,6 +66,8 @@ def check(view: ClusterView, hsm_zones: int = _ZONES) -> None:
 
 def check_anchor(view: ClusterView, given: str) -> None:
     """IncorrectTrustAnchorException unless this is the certificate that initialised the cluster."""
+    from cryptography.x509 import load_pem_x509_certificate  # 30 ms to import: not before use
+
     try:
         same = load_pem_x509_certificate(given.encode()) == load_pem_x509_certificate(
             view.trust_anchor.encode()

@@ -24,8 +24,7 @@ from typing import Any
 
 from kmslab.kms.stores.failures import ProxyTrouble
 from kmslab.xks import signing
-from kmslab.xks.protocol import JSON_TYPE, MOST_BODY_BYTES, STATUS
-from kmslab.xks.server import LOOPBACK
+from kmslab.xks.protocol import JSON_TYPE, LOOPBACK, MOST_BODY_BYTES, STATUS
 
 TIMEOUT_SECONDS = 3.0
 
