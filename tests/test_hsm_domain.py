@@ -523,7 +523,7 @@ def test_a_fleet_with_two_readable_domain_keys_keeps_both(tmp_path: Path) -> Non
 CUT_OFF = """
 import os, signal, sys
 from pathlib import Path
-from kmslab.hsm import domain, fleet
+from kmslab.hsm import domain, fleet, trusted
 left = [int(sys.argv[2])]
 def counted(function):
     def step(*arguments):
@@ -533,8 +533,10 @@ def counted(function):
             os.kill(os.getpid(), signal.SIGKILL)
         return done
     return step
-for name in ("_make", "_clone", "_keep", "_destroy_readable"):
-    setattr(domain, name, counted(getattr(domain, name)))
+for owner, name in (
+    (trusted, "make"), (trusted, "clone"), (trusted, "keep"), (domain, "_destroy_readable"),
+):
+    setattr(owner, name, counted(getattr(owner, name)))
 fleet.Fleet.open(Path(sys.argv[1]), made=True).switch_off()
 print(left[0])
 """

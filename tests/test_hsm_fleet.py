@@ -446,10 +446,10 @@ def counted(owner, name):
             os.kill(os.getpid(), signal.SIGKILL)
         return function(*arguments, **more)
     setattr(owner, name, step)
-from kmslab.hsm import device, domain, roster
+from kmslab.hsm import device, roster, trusted
 from kmslab.hsm import ceremonies
 for owner, name in (
-    (device, "provision"), (domain, "_clone"), (domain, "_keep"), (domain, "_make"),
+    (device, "provision"), (trusted, "clone"), (trusted, "keep"), (trusted, "make"),
     (roster, "write"), (Path, "rename"), (Path, "mkdir"), (ceremonies.shutil, "rmtree"),
     (os, "unlink"), (os, "rmdir"),
 ):
