@@ -66,6 +66,11 @@ class Ca:
 def cluster(lab: Lab, password: str, hsms: int = 2) -> CloudHsmCli:
     """A cluster after the whole ceremony: active, with so many HSMs; `password` is the admin's,
     who is logged in."""
+    return claimed(lab, password, hsms)[0]
+
+
+def claimed(lab: Lab, password: str, hsms: int = 2) -> tuple[CloudHsmCli, Ca]:
+    """The same, with the CA that claimed it."""
     client = lab.client("cloudhsmv2")
     made = client.create_cluster(HsmType="hsm2m.medium", SubnetIds=list(_SUBNETS))["Cluster"]
     name, zones = made["ClusterId"], sorted(made["SubnetMapping"])
@@ -83,7 +88,7 @@ def cluster(lab: Lab, password: str, hsms: int = 2) -> CloudHsmCli:
     for zone in zones[1:hsms]:
         client.create_hsm(ClusterId=name, AvailabilityZone=zone)
         lab.clock.advance(minutes=5)
-    return cli
+    return cli, ca
 
 
 class Approver:

@@ -77,7 +77,4 @@ def _icon(what: str) -> str:
     else:
         sheet = Diagram(11, 8)
         sheet.hsm((0.5, 0.5), (10, 7), "")
-    picture = sheet.picture("").html()
-    image = picture[picture.index("<img") : picture.rindex("</div>")]
-    start = image.index("style=")
-    return image[:start] + 'style="max-width:64px;height:1.6em;vertical-align:middle">'
+    return sheet.picture("").icon()

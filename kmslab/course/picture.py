@@ -37,12 +37,19 @@ class Picture:
 
     def html(self) -> str:
         """The picture as HTML that needs nothing else."""
-        data = base64.b64encode(self.data).decode()
         narrow = f"min-width:{min(self.width, 600)}px;" if self.width > 400 else ""
+        image = self._image(f"width:100%;{narrow}max-width:{self.width}px")
+        return f'<div style="overflow-x:auto">{image}</div>'
+
+    def icon(self) -> str:
+        """The picture as small as a letter, for a line of text whose words say what it is."""
+        return self._image("max-width:64px;height:1.6em;vertical-align:middle")
+
+    def _image(self, style: str) -> str:
+        data = base64.b64encode(self.data).decode()
         return (
-            f'<div style="overflow-x:auto"><img src="data:{self.type};base64,{data}" '
-            f'alt="{html.escape(self.alt)}" '
-            f'style="width:100%;{narrow}max-width:{self.width}px"></div>'
+            f'<img src="data:{self.type};base64,{data}" '
+            f'alt="{html.escape(self.alt)}" style="{style}">'
         )
 
     def _repr_html_(self) -> str:

@@ -101,7 +101,4 @@ def _icon(what: str) -> str:
     else:
         sheet = Diagram(6, 7.4)
         sheet.page((3, 3.7), secret=True)
-    picture = sheet.picture("").html()
-    image = picture[picture.index("<img") : picture.rindex("</div>")]
-    start = image.index("style=")
-    return image[:start] + 'style="max-width:64px;height:1.6em;vertical-align:middle">'
+    return sheet.picture("").icon()
