@@ -12,7 +12,6 @@ from kmslab.aws.call import Service as Answering
 from kmslab.cloudhsm.estate import Estate
 from kmslab.cloudhsm.operations import OPERATIONS, WORDS
 from kmslab.cloudhsm.request import Rooms
-from kmslab.integrated.keys import ServiceKeys
 from kmslab.integrated.service import IntegratedService
 from kmslab.kms.request import Rooms as KmsRooms
 from kmslab.kms.service_keys import Service
@@ -36,12 +35,4 @@ def cloudhsm(
     estate: Estate, kms: Answering, rooms: KmsRooms, load: Callable[[str], ServiceModel]
 ) -> CloudHsm:
     """CloudHSM beside a KMS, in the same lab."""
-    inside = Rooms(
-        store=rooms.store,
-        settings=rooms.settings,
-        recorder=rooms.recorder,
-        authorizer=rooms.authorizer,
-        keys=ServiceKeys(kms, rooms, _BACKUPS),
-        estate=estate,
-    )
-    return CloudHsm(inside, load)
+    return CloudHsm(Rooms.beside(kms, rooms, _BACKUPS, estate=estate), load)

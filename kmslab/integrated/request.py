@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from kmslab.access.ask import Ask
 from kmslab.access.authorizer import Authorizer
 from kmslab.accounts.records import Accounts
 from kmslab.aws.call import Call, Output
+from kmslab.aws.call import Service as Answering
 from kmslab.cloudtrail.recorder import Recorder
 from kmslab.integrated.keys import ServiceKeys
+from kmslab.kms import service_keys
+from kmslab.kms.request import Rooms as KmsRooms
 from kmslab.settings import Settings
 from kmslab.store import Store
 
@@ -25,6 +28,14 @@ class Rooms:
     recorder: Recorder
     authorizer: Authorizer
     keys: ServiceKeys
+
+    @classmethod
+    def beside(
+        cls, kms: Answering, rooms: KmsRooms, service: service_keys.Service, **more: Any
+    ) -> Self:
+        """The rooms of a service beside a KMS, in the same lab; `more` are those of its own."""
+        keys = ServiceKeys(kms, rooms, service)
+        return cls(rooms.store, rooms.settings, rooms.recorder, rooms.authorizer, keys=keys, **more)
 
     @property
     def accounts(self) -> Accounts:
@@ -46,6 +57,11 @@ class Request(Generic[R]):
         """A parameter by AWS's name; `default` where it was left out."""
         value = self.call.parameters.get(name)
         return default if value is None else value
+
+    @property
+    def now(self) -> float:
+        """The lab's time in whole seconds, as such services show it."""
+        return float(int(self.rooms.settings.now_in_call()))
 
     def kms(self, operation: str, **parameters: Any) -> Output:
         """A call of KMS with the caller's rights. Never inside a transaction: what KMS records of a

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from botocore.model import ServiceModel
 
 from kmslab.aws.call import Service
-from kmslab.integrated.keys import ServiceKeys
 from kmslab.integrated.parameters import operations as of_parameters
 from kmslab.integrated.request import Rooms
 from kmslab.integrated.secretsmanager import operations as of_secrets
@@ -29,11 +28,7 @@ def services(
     """Secrets Manager, Parameter Store and EBS by botocore's names; `kms` is the lab's KMS."""
     return {
         name: IntegratedService(
-            name, _rooms(rooms, ServiceKeys(kms, rooms, SERVICES[key])), operations, load, words
+            name, Rooms.beside(kms, rooms, SERVICES[key]), operations, load, words
         )
         for name, (key, operations, words) in _TABLES.items()
     }
-
-
-def _rooms(rooms: KmsRooms, keys: ServiceKeys) -> Rooms:
-    return Rooms(rooms.store, rooms.settings, rooms.recorder, rooms.authorizer, keys)

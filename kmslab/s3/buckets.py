@@ -7,11 +7,11 @@ makes them now (since January 2023 and April 2023, SSE-C since April 2026).
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from kmslab.aws import regions
 from kmslab.aws.call import Output
 from kmslab.errors import AwsError
+from kmslab.kms.timing import when
 from kmslab.s3 import errors, names, records, uploads
 from kmslab.s3.records import Bucket
 from kmslab.s3.request import Request
@@ -25,7 +25,7 @@ def create_bucket(request: Request) -> Output:
     with rooms.store.transaction():
         known = records.find_bucket(rooms.store, name)
         if known is None:
-            made = Bucket(name, request.call.account, region, float(int(rooms.settings.now())))
+            made = Bucket(name, request.call.account, region, request.now)
             records.save_bucket(rooms.store, made)
         elif known.account != request.call.account:
             raise errors.error("BucketAlreadyExists")
@@ -58,7 +58,7 @@ def list_buckets(request: Request) -> Output:
     found = [
         {
             "Name": bucket.name,
-            "CreationDate": datetime.fromtimestamp(bucket.created, UTC),
+            "CreationDate": when(bucket.created),
             "BucketRegion": bucket.region,
             "BucketArn": bucket.arn,
         }

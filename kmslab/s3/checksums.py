@@ -113,11 +113,16 @@ class Checksums:
         return {f"Checksum{self.algorithm}": value, "ChecksumType": "FULL_OBJECT"}
 
 
-def _decoded(text: str, algorithm: str, made: Digest) -> bytes:
+def from_base64(text: str) -> bytes:
+    """The bytes that a header's Base64 stands for; none where it is no Base64."""
     try:
-        value = base64.b64decode(text, validate=True)
+        return base64.b64decode(text, validate=True)
     except ValueError:
-        value = b""
+        return b""
+
+
+def _decoded(text: str, algorithm: str, made: Digest) -> bytes:
+    value = from_base64(text)
     if len(value) != len(made.digest()):
         raise errors.invalid_request(
             f"Value for x-amz-checksum-{algorithm.lower()} header is invalid."
@@ -126,10 +131,7 @@ def _decoded(text: str, algorithm: str, made: Digest) -> bytes:
 
 
 def _decoded_md5(text: str) -> bytes:
-    try:
-        value = base64.b64decode(text, validate=True)
-    except ValueError:
-        value = b""
+    value = from_base64(text)
     if len(value) != hashlib.md5(usedforsecurity=False).digest_size:
         raise errors.error("InvalidDigest")
     return value

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 from kmslab.aws.call import Output
 from kmslab.errors import DamagedObject
+from kmslab.kms.timing import when
 from kmslab.s3 import encryption, errors, holding, keys, multipart, names, reading, writing
 from kmslab.s3.checksums import Checksums
 from kmslab.s3.holding import Range
@@ -47,7 +47,7 @@ def copy_object(request: Request) -> Output:
         with writing.sealing(request, new, data_keys, body, Checksums()) as stored:
             made = writing.commit(request, new, stored)
     said = writing.written(bucket, made) | encryption.echo_context(wanted.context)
-    result = {"ETag": said.pop("ETag"), "LastModified": datetime.fromtimestamp(made.modified, UTC)}
+    result = {"ETag": said.pop("ETag"), "LastModified": when(made.modified)}
     return {"CopyObjectResult": result, **said}
 
 
@@ -55,7 +55,7 @@ def upload_part_copy(request: Request) -> Output:
     """UploadPartCopy: a part of a multipart upload that is copied from an object."""
     with _open(request, lambda found: _span(request, found)) as (_, body):
         said = multipart.upload_part(request, body)
-    now = datetime.fromtimestamp(int(request.rooms.settings.now_in_call()), UTC)
+    now = when(request.now)
     result = {"ETag": said.pop("ETag"), "LastModified": now}
     return {"CopyPartResult": result, **said}
 

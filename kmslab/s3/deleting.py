@@ -81,7 +81,6 @@ def _mark(request: Request, bucket: Bucket, key: str) -> tuple[list[str], Output
         version = rooms.settings.new_hex("version", 32)
     else:
         files = records.remove_version(rooms.store, bucket.name, key, version)
-    now = float(int(rooms.settings.now_in_call()))
-    marker = Object(0, bucket.name, key, version, now, 0, is_marker=True)
+    marker = Object(0, bucket.name, key, version, request.now, 0, is_marker=True)
     records.add_object(rooms.store, marker, ())
     return files, {"DeleteMarker": True, "VersionId": version}

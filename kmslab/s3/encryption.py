@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from kmslab.aws.call import Output
 from kmslab.errors import AwsError
 from kmslab.s3 import errors
+from kmslab.s3.checksums import from_base64
 from kmslab.s3.protection import BY_KMS, DSSE, SSE_C, SSE_KMS, SSE_S3, Protection, Wanted
 from kmslab.s3.records import Bucket, Object
 from kmslab.s3.request import Request
@@ -76,7 +77,7 @@ def _brought(request: Request, prefix: str) -> bytes:
         raise errors.error("InvalidEncryptionAlgorithmError")
     if key is None:
         raise errors.invalid(f"{_CUSTOMER}an appropriate secret key.")
-    raw = _decoded(key)
+    raw = from_base64(key)
     digest = base64.b64encode(hashlib.md5(raw, usedforsecurity=False).digest()).decode()
     said = str(request.get(f"{prefix}KeyMD5", ""))
     if not hmac.compare_digest(digest.encode(), said.encode()):
@@ -162,10 +163,3 @@ def _context(request: Request, mode: str) -> Mapping[str, str]:
     if not isinstance(context, dict) or not all(isinstance(v, str) for v in context.values()):
         raise errors.invalid(_CONTEXT)
     return context
-
-
-def _decoded(key: str) -> bytes:
-    try:
-        return base64.b64decode(key, validate=True)
-    except ValueError:
-        return b""

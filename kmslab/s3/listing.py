@@ -9,10 +9,10 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from urllib.parse import quote
 
 from kmslab.aws.call import Output
+from kmslab.kms.timing import when
 from kmslab.s3 import errors, names, records
 from kmslab.s3.records import Object
 from kmslab.s3.request import Request
@@ -167,7 +167,7 @@ def _said(request: Request, page: _Page, bucket: str, prefix: str) -> Output:
 def _shown(each: Object, encoded: Callable[[str], str]) -> Output:
     return {
         "Key": encoded(each.key),
-        "LastModified": datetime.fromtimestamp(each.modified, UTC),
+        "LastModified": when(each.modified),
         "ETag": f'"{each.etag}"',
         "Size": each.size,
         "StorageClass": each.headers.get("StorageClass", "STANDARD"),

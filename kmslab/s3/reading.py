@@ -11,11 +11,11 @@ Here an archived storage class can be read at once, and the HTTP status of a ran
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 
 from botocore.response import StreamingBody
 
 from kmslab.aws.call import Output
+from kmslab.kms.timing import when
 from kmslab.s3 import encryption, errors, holding, keys, names, permissions, records
 from kmslab.s3.holding import Range
 from kmslab.s3.records import Bucket, Object
@@ -83,7 +83,7 @@ def described(bucket: Bucket, found: Object) -> Output:
     """What S3 says of an object beside its bytes."""
     said: Output = {
         "AcceptRanges": "bytes",
-        "LastModified": datetime.fromtimestamp(found.modified, UTC),
+        "LastModified": when(found.modified),
         "ContentLength": found.size,
         "ETag": f'"{found.etag}"',
         "Metadata": dict(found.metadata),
@@ -129,7 +129,7 @@ def check_conditions(
 
     A copy that isn't made for such a reason ends in 412: there is no answer to be had from a cache.
     """
-    modified = datetime.fromtimestamp(found.modified, UTC)
+    modified = when(found.modified)
     matches, differs = request.get(f"{prefix}IfMatch"), request.get(f"{prefix}IfNoneMatch")
     since = request.get(f"{prefix}IfModifiedSince")
     until = request.get(f"{prefix}IfUnmodifiedSince")

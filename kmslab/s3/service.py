@@ -16,7 +16,6 @@ from botocore.model import ServiceModel, Shape
 from kmslab.aws.call import Answer, Call, Service
 from kmslab.aws.validation import validate
 from kmslab.errors import AwsError
-from kmslab.integrated.keys import ServiceKeys
 from kmslab.integrated.service import IntegratedService, Words
 from kmslab.kms.request import Rooms as KmsRooms
 from kmslab.kms.service_keys import SERVICES
@@ -80,13 +79,6 @@ class S3(IntegratedService[Rooms]):
 
 def s3(kms: Service, kms_rooms: KmsRooms, files: Files, load: Callable[[str], ServiceModel]) -> S3:
     """S3 beside a KMS, in the same lab."""
-    rooms = Rooms(
-        store=kms_rooms.store,
-        settings=kms_rooms.settings,
-        recorder=kms_rooms.recorder,
-        authorizer=kms_rooms.authorizer,
-        keys=ServiceKeys(kms, kms_rooms, SERVICES["s3"]),
-        files=files,
-        bucket_keys=BucketKeys(kms_rooms.settings.now_in_call),
-    )
+    bucket_keys = BucketKeys(kms_rooms.settings.now_in_call)
+    rooms = Rooms.beside(kms, kms_rooms, SERVICES["s3"], files=files, bucket_keys=bucket_keys)
     return S3(rooms, load)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from kmslab.aws.call import Output
 from kmslab.errors import AwsError
+from kmslab.kms.timing import when
 from kmslab.s3 import errors, names, records
 from kmslab.s3.protection import SSE_C, SSE_S3, Protection
 from kmslab.s3.request import Request
@@ -29,13 +29,12 @@ class Upload:
 
 def add(request: Request, new: New) -> str:
     """Begins an upload; inside a transaction. Its id."""
-    settings = request.rooms.settings
-    upload, now = settings.new_hex("upload", 64), float(int(settings.now_in_call()))
+    upload = request.rooms.settings.new_hex("upload", 64)
     kept = {"headers": new.headers, "metadata": new.metadata}
     kept["protection"] = new.protection.written()
     request.rooms.store.append(
         "INSERT INTO upload VALUES (?, ?, ?, ?, ?)",
-        (upload, new.bucket.name, new.key, now, json.dumps(kept)),
+        (upload, new.bucket.name, new.key, request.now, json.dumps(kept)),
     )
     return upload
 
@@ -94,7 +93,7 @@ def list_parts(request: Request) -> Output:
             "PartNumber": part.part,
             "ETag": f'"{part.etag}"',
             "Size": part.size,
-            "LastModified": datetime.fromtimestamp(upload.started, UTC),
+            "LastModified": when(upload.started),
         }
         for part in records.files_of_upload(request.rooms.store, upload.id)
     ]
@@ -108,7 +107,7 @@ def list_uploads(request: Request) -> Output:
     bucket, prefix = names.bucket(request), request.get("Prefix", "")
     rows = request.rooms.store.rows(f"{_SELECT} ORDER BY name, started", (bucket.name,))
     uploads = [
-        {"UploadId": upload, "Key": name, "Initiated": datetime.fromtimestamp(started, UTC)}
+        {"UploadId": upload, "Key": name, "Initiated": when(started)}
         for upload, name, started, _ in rows
         if name.startswith(prefix)
     ]

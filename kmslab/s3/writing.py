@@ -141,7 +141,7 @@ def replacing(
         bucket=bucket.name,
         key=new.key,
         version=version,
-        modified=float(int(rooms.settings.now_in_call())),
+        modified=request.now,
         size=sum(each.size for each in files),
         etag=etag,
         protection=new.protection,
