@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from kmslab.accounts.request import Request
+from kmslab.aws import markers
 from kmslab.aws.call import Output
 from kmslab.errors import AwsError
 
@@ -28,7 +27,7 @@ class Page:
         shown = [entry for _, entry in entries[: self.size]]
         if len(entries) <= self.size:
             return {name: shown, "IsTruncated": False}
-        marker = base64.b64encode(b"after " + entries[self.size - 1][0].encode()).decode()
+        marker = markers.marker(entries[self.size - 1][0])
         return {name: shown, "IsTruncated": True, "Marker": marker}
 
     def cut_all(self, name: str, entries: Entries) -> Output:
@@ -46,10 +45,7 @@ def page(request: Request) -> Page:
 
 
 def _read(marker: str) -> str:
-    try:
-        text = base64.b64decode(marker, validate=True).decode()
-    except (binascii.Error, ValueError):
-        text = ""
-    if not text.startswith("after "):
+    after = markers.after(marker)
+    if after is None:
         raise AwsError("ValidationError", "Invalid Marker.")
-    return text.removeprefix("after ")
+    return after

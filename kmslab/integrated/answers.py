@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 from typing import Any
 
+from kmslab.aws import markers
 from kmslab.aws.call import Output
 from kmslab.errors import AwsError
 from kmslab.integrated.request import Request
@@ -58,17 +57,14 @@ def cut(
     size = request.get("MaxResults", default)
     answer: Output = {name: [entry for _, entry in left[:size]]}
     if len(left) > size:
-        answer["NextToken"] = base64.b64encode(b"after " + left[size - 1][0].encode()).decode()
+        answer["NextToken"] = markers.marker(left[size - 1][0])
     return answer
 
 
 def _read(token: str, invalid: str) -> str:
     if not token:
         return ""
-    try:
-        text = base64.b64decode(token, validate=True).decode()
-    except (binascii.Error, ValueError):
-        text = ""
-    if not text.startswith("after "):
+    after = markers.after(token)
+    if after is None:
         raise AwsError(invalid, "The specified token is not valid.")
-    return text.removeprefix("after ")
+    return after

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
 from typing import Any
 
+from kmslab.aws import markers
 from kmslab.aws.call import Output
 from kmslab.errors import AwsError
 from kmslab.kms.request import Request
@@ -37,7 +36,7 @@ class Page:
         if len(entries) <= self.size:
             return {name: shown, "Truncated": False}
         last, _ = entries[self.size - 1]
-        return {name: shown, "Truncated": True, "NextMarker": _marker(last)}
+        return {name: shown, "Truncated": True, "NextMarker": markers.marker(last)}
 
 
 def page(request: Request, limit: Limit) -> Page:
@@ -47,15 +46,8 @@ def page(request: Request, limit: Limit) -> Page:
     return Page("" if marker is None else _read(marker), size)
 
 
-def _marker(name: str) -> str:
-    return base64.urlsafe_b64encode(b"after " + name.encode()).decode()
-
-
 def _read(marker: str) -> str:
-    try:
-        text = base64.urlsafe_b64decode(marker).decode()
-    except (binascii.Error, ValueError):
-        text = ""
-    if not text.startswith("after "):
+    after = markers.after(marker)
+    if after is None:
         raise AwsError("InvalidMarkerException", f"Invalid marker '{marker}'")
-    return text.removeprefix("after ")
+    return after

@@ -6,11 +6,11 @@ common prefix: so folders appear where there are none. Listing needs no key.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+from kmslab.aws import markers
 from kmslab.aws.call import Output
 from kmslab.kms.timing import when
 from kmslab.s3 import errors, names, records
@@ -29,7 +29,7 @@ def list_objects_v2(request: Request) -> Output:
     said |= {"StartAfter": _encoder(request)(start)} if start else {}
     said |= {"ContinuationToken": token} if token else {}
     if page.is_cut:
-        said["NextContinuationToken"] = _token(page.last)
+        said["NextContinuationToken"] = markers.marker(page.last)
     return said
 
 
@@ -180,14 +180,7 @@ def _encoder(request: Request) -> Callable[[str], str]:
 
 
 def _untoken(token: str) -> str:
-    try:
-        name = base64.urlsafe_b64decode(token).decode()
-    except ValueError:
-        name = ""
-    if not name or _token(name) != token:
+    name = markers.after(token)
+    if not name:
         raise errors.invalid("The continuation token provided is incorrect")
     return name
-
-
-def _token(name: str) -> str:
-    return base64.urlsafe_b64encode(name.encode()).decode()
