@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from botocore.model import ServiceModel
@@ -85,12 +85,12 @@ class Kms:
             raise
         return Answer(output, request_id)
 
-    @contextmanager
-    def _transaction(self, operation: Operation, call: Call) -> Iterator[None]:
+    def _transaction(self, operation: Operation, call: Call) -> AbstractContextManager[None]:
         """What changes records does all or nothing of it; what only reads needs no lock."""
-        if not operation.changes:
-            yield
-            return
+        return self._changing(call) if operation.changes else nullcontext()
+
+    @contextmanager
+    def _changing(self, call: Call) -> Iterator[None]:
         with locking.for_call(self._rooms, call), self._rooms.store.transaction():
             yield
 
